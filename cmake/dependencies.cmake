@@ -1,0 +1,12 @@
+# Every library comes from the distribution's packages; scripts/install-dependencies lists them.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(PostgreSQL REQUIRED)
+find_package(fmt REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(GTest REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_library(ROCKSDB_LIBRARY rocksdb REQUIRED)
+find_library(ISAL_LIBRARY isal REQUIRED)
