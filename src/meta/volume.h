@@ -1,0 +1,67 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "kv/engine.h"
+#include "model/inode.h"
+#include "model/records.h"
+
+namespace weir::meta {
+
+/// Names one mutating request of this node, so that doing it again after a lost reply or a restart does it once.
+/// 0: the operation makes one up.
+struct RequestId {
+  uint64_t value = 0;
+};
+
+/// Asked inside a transaction whether anything on this node has the inode open.
+using IsOpen = std::function<bool(InodeId)>;
+
+class SlotPool;
+class IdAllocator;
+
+/// What all metadata operations of one node on one volume share. The operations themselves are the functions of the
+/// other headers of this folder. Thread-safe.
+class Volume {
+ public:
+  /// Writes the settings, the root directory and what else an empty volume has. Exists when the database holds a volume.
+  static Status format(kv::Engine& engine, const VolumeSettings& settings, uint32_t root_uid, uint32_t root_gid,
+                       Clock& clock);
+  /// Reads the settings. NotFound: not formatted. Unsupported: of a newer format; the sentence names both versions.
+  /// Does not own its arguments, which must outlive it.
+  static Result<std::unique_ptr<Volume>> open(kv::Engine& engine, NodeId node, Clock& clock, Random& random);
+  ~Volume();
+
+  kv::Engine& engine() { return engine_; }
+  const VolumeSettings& settings() const { return settings_; }
+  NodeId node() const { return node_; }
+  Clock& clock() { return clock_; }
+  Random& random() { return random_; }
+  SlotPool& slots() { return *slots_; }
+  /// Never handed out before, on any node. Takes a range from the engine now and then.
+  Result<InodeId> new_inode_id();
+  Result<PageId> new_page_id();
+  /// For generations of chunks and ids of queue entries: as above.
+  Result<uint64_t> new_serial();
+  /// 63-bit SipHash of a name under the volume's key: part of the `D` key, and the readdir cookie.
+  uint64_t name_hash(std::string_view name) const;
+
+ private:
+  Volume(kv::Engine& engine, VolumeSettings settings, NodeId node, Clock& clock, Random& random);
+
+  kv::Engine& engine_;
+  const VolumeSettings settings_;
+  const NodeId node_;
+  Clock& clock_;
+  Random& random_;
+  std::unique_ptr<SlotPool> slots_;
+  std::unique_ptr<IdAllocator> ids_;
+};
+
+}  // namespace weir::meta
