@@ -35,4 +35,15 @@ inline constexpr size_t kFuseIoBytes = 1u << 20;                    // one READ 
 inline constexpr size_t kFuseRequestBytes = kFuseIoBytes + 64 * 1024;  // with headers, and for the longest setxattr
 inline constexpr int kFuseWorkersMax = 32;
 
+// Object store.
+inline constexpr size_t kObjectNameBytes = 512;
+inline constexpr size_t kObjectNamePartBytes = 128;             // between slashes
+inline constexpr size_t kObjectBytes = 64u << 20;               // of one put
+inline constexpr size_t kListedObjects = 1000;                  // of one page
+inline constexpr size_t kStoreMarkerBytes = 4096;               // what tells one volume's store from another's
+inline constexpr int64_t kStoreTemporaryAgeMs = 24 * 3600'000;  // older ones were left by a process that died
+inline constexpr int kStoreAttempts = 6;
+inline constexpr int64_t kStoreRetryDelayMs = 50;               // doubled for each further attempt
+inline constexpr int64_t kStoreRetryDelayMaxMs = 5000;
+
 }  // namespace weir::limits
