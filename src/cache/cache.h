@@ -1,0 +1,128 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "cache/image.h"
+#include "cache/staging.h"
+#include "model/chunk.h"
+#include "model/manifest.h"
+
+namespace weir::cache {
+
+struct Options {
+  std::string directory;         // made with mode 0700 if absent
+  std::string volume_id;         // of the volume it belongs to; another volume's cache is refused
+  uint64_t size_bytes_max = 0;   // for stored content; 0: as much as the disk has beyond the reserve
+  uint64_t reserve_bytes = 0;    // free space that is never used; 0: 5 % of the disk, 10 GiB at most
+};
+
+struct Usage {
+  uint64_t image_bytes = 0;      // blocks used by images, complete or not
+  uint64_t small_bytes = 0;
+  uint64_t staging_bytes = 0;
+  uint64_t unstored_bytes = 0;   // must be uploaded; cannot be evicted
+  uint64_t images = 0;
+  uint64_t images_complete = 0;
+  uint64_t small_contents = 0;
+  uint64_t evicted_bytes = 0;    // since the start
+  uint64_t size_bytes_max = 0;
+  uint64_t disk_free_bytes = 0;
+  uint64_t reserve_bytes = 0;
+};
+
+/// Chunks whose only safe copy is here, until mark_stored(): a whole or partial image, or one small content.
+struct Unstored {
+  uint64_t sequence = 0;         // in the order of recording
+  ManifestId image;              // zero for a small content
+  std::vector<ChunkId> chunks;   // without holes and duplicates
+  uint64_t bytes = 0;
+  int64_t since_ns = 0;          // realtime
+};
+
+/// A staging file that an earlier life left with a record.
+struct Recovered {
+  std::unique_ptr<Staging> staging;
+  Bytes record;
+};
+
+/// Content whose bytes did not survive a power loss. The owner of names reports it and makes the file empty.
+using LostContent = std::function<void(const ManifestId& image, const std::vector<ChunkId>& chunks)>;
+
+/// The node's disk: images, small content, staging, the journal of what is not stored yet, and eviction.
+/// Layout and recovery: docs/formats.md, "Cache directory". Thread-safe. Calls block on the local disk.
+class Cache {
+ public:
+  /// Busy: another process uses the directory. ReadOnly, NoSpace, Access as the disk says, in a sentence. Rebuilds a
+  /// missing or damaged index from the files. After a changed boot id (power loss) chunks of incomplete images are
+  /// checked before use, and unstored ones once, here; what is lost is told to `lost`.
+  static Result<std::unique_ptr<Cache>> open(const Options& options, Clock& clock, const LostContent& lost);
+  ~Cache();
+
+  // Small content: one chunk of at most limits::kSmallContentBytes.
+  Result<std::optional<Bytes>> get_small(const ChunkId& id);
+  /// Of stored content: may be evicted at any time.
+  Status put_small(const ChunkId& id, std::string_view bytes);
+  /// Of content that is about to be published: survives process death from the return on, and power loss after
+  /// sync_journal(). Stays until mark_stored().
+  Status put_small_unstored(const ChunkId& id, std::string_view bytes);
+
+  // Images.
+  /// The image of this content: what is here of it, or an empty one to be filled. Requires: manifest->id() == id.
+  Result<std::shared_ptr<Image>> open_image(const ManifestId& id, std::shared_ptr<const Manifest> manifest);
+  /// Without creating anything: the number of its chunks that are here (holes do not count), nothing if none.
+  std::optional<uint64_t> present_chunks(const ManifestId& id);
+  /// Reads a chunk wherever on this disk it lies (image or small content). False: not here. The bytes are as the disk
+  /// gave them: the caller checks them against the id. Requires: buffer.size() is the chunk's length.
+  Result<bool> read_chunk(const ChunkId& id, std::span<char> buffer);
+
+  // Staging.
+  Result<std::unique_ptr<Staging>> new_staging();
+  /// Turns a staging file into the image of `manifest`. `own`: for each chunk, whether its bytes are in the file (holes
+  /// need not be); the others are absent from the image at first. Those chunks are recorded as unstored, in one step that survives
+  /// process death, before it returns; power loss after sync_image(). On failure the staging file is as it was, and given back.
+  /// If there is an image of this content already, the better of both stays.
+  Result<std::shared_ptr<Image>> seal(std::unique_ptr<Staging>& staging, std::shared_ptr<const Manifest> manifest,
+                                      const std::vector<bool>& own);
+  /// Left by an earlier life, in the order of their ids; each is given out once.
+  std::vector<Recovered> take_recovered();
+
+  // Safety.
+  /// The image's bytes and its record survive power loss when it returns.
+  Status sync_image(const Image& image);
+  Status sync_journal();
+  /// Everything written before this call survives power loss: syncfs and journal. Callers at once share one.
+  Status barrier();
+
+  // Upload.
+  /// Up to `limit` records behind `after` (0: from the oldest), oldest first.
+  std::vector<Unstored> unstored(uint64_t after, size_t limit);
+  /// Blocks: until there is a record newer than `sequence`, or the time is over. The newest sequence.
+  uint64_t wait_unstored(uint64_t sequence, int64_t timeout_ms);
+  /// All chunks of the record are in the store or wanted by nobody: from now on it may be evicted. Makes the image's
+  /// bytes safe against power loss first, because nothing checks them later.
+  Status mark_stored(const Unstored& record);
+
+  // Eviction.
+  /// Drops the local copy now. Busy: it is open, or not stored yet. Absence is fine.
+  Status evict_image(const ManifestId& id);
+  Status evict_small(const ChunkId& id);
+  /// Evicts stored content until at most `target_bytes` of it are left; in use and hot last. Bytes freed.
+  uint64_t evict_to(uint64_t target_bytes);
+  Usage usage() const;
+
+ private:
+  friend class Image;
+  friend class Staging;
+  struct State;
+  explicit Cache(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace weir::cache

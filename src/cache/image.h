@@ -1,0 +1,54 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/file_descriptor.h"
+#include "base/mutex.h"
+#include "base/result.h"
+#include "model/manifest.h"
+
+namespace weir::cache {
+
+class Cache;
+
+/// One sparse file that holds a content's bytes at their natural offsets, whole or in part. There is one Image object a
+/// manifest at a time; while somebody holds it, it is not evicted. Thread-safe.
+class Image {
+ public:
+  ~Image();
+
+  const ManifestId& id() const { return id_; }
+  const Manifest& manifest() const { return *manifest_; }
+  /// Every chunk is here. Never becomes false again.
+  bool complete() const { return missing_.load(std::memory_order_acquire) == 0; }
+  /// Holes are always here.
+  bool has(uint64_t index) const;
+  uint64_t missing_chunks() const { return missing_.load(std::memory_order_acquire); }
+
+  /// Copies bytes [offset, offset + buffer.size()) of the content. Requires: the chunks in that range are here, and the
+  /// range ends within the size. Blocks on the local disk.
+  Status read(uint64_t offset, std::span<char> buffer) const;
+  /// The bytes of chunk `index`, which the caller has checked against its id. Idempotent; concurrent calls for the same
+  /// chunk are fine. When the last one is in, the file is synced and takes its final name. NoSpace leaves it as it was.
+  Status fill(uint64_t index, std::string_view bytes);
+  /// Descriptor of the file, for sendfile, mmap and passthrough. Owned by the image.
+  int fd() const { return fd_.get(); }
+
+ private:
+  friend class Cache;
+  Image(Cache& cache, ManifestId id, std::shared_ptr<const Manifest> manifest, FileDescriptor fd, bool complete);
+
+  Cache& cache_;
+  const ManifestId id_;
+  const std::shared_ptr<const Manifest> manifest_;
+  const FileDescriptor fd_;
+  mutable Mutex mutex_;
+  std::vector<bool> present_ GUARDED_BY(mutex_);  // empty once complete
+  std::atomic<uint64_t> missing_{0};
+};
+
+}  // namespace weir::cache

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/file_descriptor.h"
+#include "base/result.h"
+
+namespace weir::cache {
+
+class Cache;
+
+/// A sparse file that is being written and not yet published; bytes lie at their natural offsets. Its size is that of the
+/// content. Destroying it removes the file, unless keep() was called or Cache::seal() took it.
+/// Thread rule: calls on disjoint ranges may run at once; otherwise the caller orders them.
+class Staging {
+ public:
+  ~Staging();
+  uint64_t id() const { return id_; }
+  int fd() const { return fd_.get(); }
+
+  /// NoSpace when the disk is at its reserve even after eviction: nothing else is slowed by a full disk.
+  Status write(uint64_t offset, std::string_view bytes);
+  /// Unwritten ranges read as zeros, also behind the end.
+  Status read(uint64_t offset, std::span<char> buffer) const;
+  Status truncate(uint64_t size);
+  /// Makes [offset, offset + length) read as zeros and frees its blocks.
+  Status punch(uint64_t offset, uint64_t length);
+
+  /// Saves what a later life must know to go on with this file (its meaning is the caller's). Survives process death at
+  /// once, power loss after sync(). Replaces the record saved before.
+  Status save_record(std::string_view record);
+  /// Bytes and record survive power loss when it returns. Many callers share one sync of the journal.
+  Status sync();
+  /// The file and its record stay when this object goes, for the next life of the daemon to recover.
+  void keep() { kept_ = true; }
+
+ private:
+  friend class Cache;
+  Staging(Cache& cache, uint64_t id, std::string path, FileDescriptor fd);
+
+  Cache& cache_;
+  const uint64_t id_;
+  const std::string path_;
+  const FileDescriptor fd_;
+  bool kept_ = false;
+};
+
+}  // namespace weir::cache
