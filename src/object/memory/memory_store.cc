@@ -1,0 +1,58 @@
+#include "object/memory/memory_store.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/limits.h"
+#include "object/object_name.h"
+
+namespace weir::object {
+
+Result<size_t> MemoryStore::get_into(std::string_view name, uint64_t offset, std::span<char> buffer) {
+  TRY(check_object_name(name));
+  MutexLock lock(mutex_);
+  auto found = objects_.find(name);
+  if (found == objects_.end()) return error(Code::kNotFound, "there is no object {} in {}", name, describe());
+  const Bytes& bytes = found->second.bytes;
+  if (offset >= bytes.size()) return 0;
+  return bytes.copy(buffer.data(), buffer.size(), offset);
+}
+
+Status MemoryStore::put(std::string_view name, std::string_view bytes) {
+  TRY(check_object_name(name));
+  CHECK(bytes.size() <= limits::kObjectBytes);
+  MutexLock lock(mutex_);
+  objects_.insert_or_assign(std::string(name), Object{Bytes(bytes), clock_.realtime_ns()});
+  return {};
+}
+
+Result<std::optional<ObjectInfo>> MemoryStore::head(std::string_view name) {
+  TRY(check_object_name(name));
+  MutexLock lock(mutex_);
+  auto found = objects_.find(name);
+  if (found == objects_.end()) return std::nullopt;
+  return ObjectInfo{found->second.bytes.size(), found->second.modified_ns};
+}
+
+Result<ListPage> MemoryStore::list(std::string_view prefix, std::string_view after, size_t limit) {
+  CHECK(limit > 0 && limit <= limits::kListedObjects);
+  MutexLock lock(mutex_);
+  ListPage page;
+  for (auto it = std::max(prefix, after) == prefix ? objects_.lower_bound(prefix) : objects_.upper_bound(after);
+       it != objects_.end() && it->first.starts_with(prefix); ++it) {
+    if (it->first <= after) continue;
+    page.more = page.objects.size() == limit;
+    if (page.more) break;
+    page.objects.push_back({it->first, {it->second.bytes.size(), it->second.modified_ns}});
+  }
+  return page;
+}
+
+Status MemoryStore::remove(std::string_view name) {
+  TRY(check_object_name(name));
+  MutexLock lock(mutex_);
+  if (auto found = objects_.find(name); found != objects_.end()) objects_.erase(found);
+  return {};
+}
+
+}  // namespace weir::object

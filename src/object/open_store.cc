@@ -1,0 +1,56 @@
+#include "object/open_store.h"
+
+#include <filesystem>
+
+#include "object/directory/directory_store.h"
+
+namespace weir::object {
+
+namespace {
+
+constexpr std::string_view kFileScheme = "file://";
+
+Result<std::string> store_path(std::string_view url) {
+  std::string_view path = url;
+  if (url.starts_with(kFileScheme)) {
+    path.remove_prefix(kFileScheme.size());
+    if (!path.starts_with('/'))
+      return error(Code::kInvalid, "store URL '{}' does not name an absolute path: write file:///path", url);
+  } else if (url.find("://") != std::string_view::npos) {
+    return error(Code::kInvalid, "unknown store URL '{}': use a path or file:///path", url);
+  }
+  if (path.empty()) return error(Code::kInvalid, "the store URL is empty: use a path or file:///path");
+  if (path.find('\0') != std::string_view::npos)
+    return error(Code::kInvalid, "the store URL has a NUL character in it");
+  std::error_code failure;
+  std::filesystem::path absolute = std::filesystem::absolute(path, failure);
+  if (failure) return error(Code::kIo, "the working directory is unknown: {}", failure.message());
+  std::string normal = absolute.lexically_normal().string();
+  while (normal.size() > 1 && normal.ends_with('/')) normal.pop_back();
+  if (normal == "/") return error(Code::kInvalid, "the root directory cannot be an object store: name one below it");
+  return normal;
+}
+
+}  // namespace
+
+Result<std::string> canonical_store_url(std::string_view url) {
+  ASSIGN_OR_RETURN(std::string path, store_path(url));
+  return fmt::format("{}{}", kFileScheme, path);
+}
+
+Result<std::unique_ptr<ObjectStore>> create_store(std::string_view url, std::string_view marker, const Clock& clock) {
+  ASSIGN_OR_RETURN(std::string path, store_path(url));
+  return DirectoryStore::create(path, marker, clock);
+}
+
+Result<std::unique_ptr<ObjectStore>> open_store(std::string_view url, std::string_view marker, const Clock& clock) {
+  ASSIGN_OR_RETURN(std::string path, store_path(url));
+  return DirectoryStore::open(path, marker, clock);
+}
+
+Result<std::optional<Bytes>> read_store_marker(std::string_view url) {
+  ASSIGN_OR_RETURN(std::string path, store_path(url));
+  return DirectoryStore::read_marker(path);
+}
+
+}  // namespace weir::object

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "object/object_store.h"
+
+/// What a store URL names: a path, relative to the working directory if it does not start with '/', or file:///path.
+/// Anything else is Invalid, with a sentence for the user. All of these block. Requires: `clock` outlives the store.
+namespace weir::object {
+
+/// The URL that means the same from every working directory, as it is kept in the volume's settings: file:///path.
+Result<std::string> canonical_store_url(std::string_view url);
+
+/// Makes an object store, or takes one that bears this `marker` already. The marker names the volume and its
+/// incarnation; limits::kStoreMarkerBytes at most. Exists: the store is another volume's. NotEmpty: other things are
+/// there.
+Result<std::unique_ptr<ObjectStore>> create_store(std::string_view url, std::string_view marker, const Clock& clock);
+
+/// Opens a store made before. Unavailable: it is not there now. Invalid: its marker is another's.
+Result<std::unique_ptr<ObjectStore>> open_store(std::string_view url, std::string_view marker, const Clock& clock);
+
+/// Nothing when there is no store yet.
+Result<std::optional<Bytes>> read_store_marker(std::string_view url);
+
+}  // namespace weir::object
