@@ -73,32 +73,41 @@ Status DirectoryStore::put(std::string_view name, std::string_view bytes) {
   TRY(check_object_name(name));
   CHECK(bytes.size() <= limits::kObjectBytes);
   ASSIGN_OR_RETURN(FileDescriptor root, enter());
-  ASSIGN_OR_RETURN(std::string temporary, write_temporary(root.get(), bytes));
-  Status placed = move_to(root.get(), temporary, fmt::format("{}/{}", kObjectsDirectory, name));
-  if (placed) return {};
-  ::unlinkat(root.get(), temporary.c_str(), 0);
-  return error(placed.error().code, "put {} into {}: {}", name, describe(), placed.error().what);
+  Status done = put_below(root.get(), name, bytes);
+  if (!done) return error(done.error().code, "put {} into {}: {}", name, describe(), done.error().what);
+  return {};
+}
+
+Status DirectoryStore::put_below(int root, std::string_view name, std::string_view bytes) {
+  ASSIGN_OR_RETURN(std::string temporary, write_temporary(root, bytes));
+  Status moved = move_to(root, temporary, fmt::format("{}/{}", kObjectsDirectory, name));
+  if (!moved) ::unlinkat(root, temporary.c_str(), 0);
+  return moved;
+}
+
+Result<FileDescriptor> DirectoryStore::make_temporary(int root, const std::string& path) {
+  // Somebody may remove directories that are empty at the moment: make them again, a few times at most.
+  for (int attempt = 0; attempt < limits::kStoreAttempts; ++attempt) {
+    auto fd = open_below(root, path, O_WRONLY | O_CREAT | O_EXCL);
+    if (fd || fd.error().code != Code::kNotFound) return fd;
+    if (::mkdirat(root, kTemporaryDirectory, 0700) != 0 && errno != EEXIST) {
+      return error(code_of_store_errno(errno), "make directory {}: {}", kTemporaryDirectory, std::strerror(errno));
+    }
+  }
+  return error(Code::kUnavailable, "directory {} vanishes as fast as it is made", kTemporaryDirectory);
 }
 
 Result<std::string> DirectoryStore::write_temporary(int root, std::string_view bytes) {
   std::string path = fmt::format("{}/{:016x}-{}", kTemporaryDirectory, instance_, next_temporary_++);
-  auto fd = open_below(root, path, O_WRONLY | O_CREAT | O_EXCL);
-  if (!fd && fd.error().code == Code::kNotFound) {
-    if (::mkdirat(root, kTemporaryDirectory, 0700) != 0 && errno != EEXIST) {
-      return error(code_of_store_errno(errno), "make {}/{}: {}", path_, kTemporaryDirectory, std::strerror(errno));
-    }
-    fd = open_below(root, path, O_WRONLY | O_CREAT | O_EXCL);
-  }
-  if (!fd) return error(fd.error().code, "{}: {}", describe(), fd.error().what);
-  Status written = io::write_at(fd->get(), bytes, 0);
-  if (written) written = io::sync_data(fd->get(), path);
+  ASSIGN_OR_RETURN(FileDescriptor fd, make_temporary(root, path));
+  Status written = io::write_at(fd.get(), bytes, 0);
+  if (written) written = io::sync_data(fd.get(), path);
   if (written) return path;
   ::unlinkat(root, path.c_str(), 0);
-  return error(written.error().code, "{}: {}", describe(), written.error().what);
+  return error(written.error().code, "{}", written.error().what);
 }
 
 Status DirectoryStore::move_to(int root, const std::string& temporary, const std::string& place) {
-  // Somebody may remove directories that are empty at the moment: make them again, a few times at most.
   for (int attempt = 0; attempt < limits::kStoreAttempts; ++attempt) {
     Status made = make_parents(root, place);
     if (made) {

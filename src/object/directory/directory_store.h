@@ -43,6 +43,8 @@ class DirectoryStore : public ObjectStore {
   /// The root directory, open, after a look at its marker.
   Result<FileDescriptor> enter() const;
   std::string object_path(std::string_view name) const;
+  Status put_below(int root, std::string_view name, std::string_view bytes);
+  Result<FileDescriptor> make_temporary(int root, const std::string& path);
   /// A file of `bytes` in temporary/, synced. Returns its path below the root.
   Result<std::string> write_temporary(int root, std::string_view bytes);
   /// Gives a temporary file its place below the root, durably.

@@ -1,0 +1,52 @@
+#include "object/open_store.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "testing/temporary_directory.h"
+
+namespace weir::object {
+namespace {
+
+TEST(OpenStore, TakesPathsAndFileUrlsForTheSame) {
+  testing::TemporaryDirectory directory;
+  SystemClock clock;
+  std::string path = directory.file("store");
+  {
+    auto created = create_store(path + "//", "marker", clock);
+    ASSERT_TRUE(created) << created.error().what;
+    ASSERT_TRUE((*created)->put("a", "bytes"));
+    EXPECT_EQ((*created)->describe(), "directory " + path);
+  }
+  auto opened = open_store("file://" + path, "marker", clock);
+  ASSERT_TRUE(opened) << opened.error().what;
+  EXPECT_EQ((*opened)->get("a", 0, 9).value(), "bytes");
+  EXPECT_EQ(read_store_marker(path).value(), "marker");
+}
+
+TEST(OpenStore, MakesUrlsThatMeanTheSameEverywhere) {
+  EXPECT_EQ(canonical_store_url("/srv/./store/").value(), "file:///srv/store");
+  EXPECT_EQ(canonical_store_url("file:///srv/x/../store").value(), "file:///srv/store");
+  EXPECT_EQ(canonical_store_url("store").value(), "file://" + std::filesystem::current_path().string() + "/store");
+}
+
+TEST(OpenStore, RefusesOtherUrlsWithASentence) {
+  for (std::string url : {"s3://bucket/prefix", "https://host/x", "", "/", "file://relative/x", "file:///"}) {
+    auto refused = canonical_store_url(url);
+    ASSERT_FALSE(refused) << url;
+    EXPECT_EQ(refused.error().code, Code::kInvalid) << url;
+  }
+  EXPECT_EQ(canonical_store_url("s3://bucket/prefix").error().what,
+            "unknown store URL 's3://bucket/prefix': use a path or file:///path");
+}
+
+TEST(OpenStore, SaysThatThereIsNoStoreYet) {
+  testing::TemporaryDirectory directory;
+  SystemClock clock;
+  EXPECT_EQ(read_store_marker(directory.file("absent")).value(), std::nullopt);
+  EXPECT_EQ(open_store(directory.file("absent"), "marker", clock).error().code, Code::kUnavailable);
+}
+
+}  // namespace
+}  // namespace weir::object

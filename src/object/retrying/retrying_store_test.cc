@@ -1,0 +1,70 @@
+#include "object/retrying/retrying_store.h"
+
+#include <gtest/gtest.h>
+
+#include "base/limits.h"
+#include "object/faulty/faulty_store.h"
+#include "object/memory/memory_store.h"
+#include "testing/fake_clock.h"
+
+namespace weir::object {
+namespace {
+
+class RetryingStoreTest : public ::testing::Test {
+ protected:
+  void fail_next(Operation operation, Fault fault, int times) {
+    for (int i = 0; i < times; ++i) faulty_.script(operation, fault);
+  }
+
+  testing::FakeClock clock_;
+  SeededRandom random_{1};
+  MemoryStore memory_{clock_};
+  FaultyStore faulty_{memory_, clock_, 1};
+  RetryingStore store_{faulty_, clock_, random_};
+};
+
+TEST_F(RetryingStoreTest, GetsThroughWhatPasses) {
+  fail_next(Operation::kPut, Fault::kUnavailable, limits::kStoreAttempts - 1);
+  EXPECT_TRUE(store_.put("a", "bytes"));
+  fail_next(Operation::kGet, Fault::kUnavailable, 2);
+  EXPECT_EQ(store_.get("a", 0, 10).value(), "bytes");
+  fail_next(Operation::kHead, Fault::kUnavailable, 2);
+  EXPECT_TRUE(store_.head("a").value().has_value());
+  fail_next(Operation::kList, Fault::kUnavailable, 2);
+  EXPECT_EQ(store_.list("", "", 10).value().objects.size(), 1u);
+  fail_next(Operation::kRemove, Fault::kLostReply, 2);
+  EXPECT_TRUE(store_.remove("a"));
+}
+
+TEST_F(RetryingStoreTest, GivesUpAfterItsAttempts) {
+  faulty_.set_down(true);
+  Status put = store_.put("a", "bytes");
+  ASSERT_FALSE(put);
+  EXPECT_EQ(put.error().code, Code::kUnavailable);
+  EXPECT_EQ(faulty_.count(Operation::kPut), static_cast<uint64_t>(limits::kStoreAttempts));
+}
+
+TEST_F(RetryingStoreTest, WaitsLongerEachTimeWithinBounds) {
+  faulty_.set_down(true);
+  ASSERT_FALSE(store_.remove("a"));
+  int64_t whole_ms = 0;
+  int64_t delay_ms = limits::kStoreRetryDelayMs;
+  for (int i = 1; i < limits::kStoreAttempts; ++i, delay_ms *= 2) {
+    whole_ms += std::min(delay_ms, limits::kStoreRetryDelayMaxMs);
+  }
+  int64_t waited_ms = clock_.monotonic_ns() / 1'000'000;
+  EXPECT_GE(waited_ms, whole_ms / 2 - limits::kStoreAttempts);
+  EXPECT_LE(waited_ms, whole_ms);
+}
+
+TEST_F(RetryingStoreTest, DoesNotRepeatWhatCannotHelp) {
+  fail_next(Operation::kPut, Fault::kNoSpace, 1);
+  EXPECT_EQ(store_.put("a", "x").error().code, Code::kNoSpace);
+  EXPECT_EQ(store_.get("absent", 0, 1).error().code, Code::kNotFound);
+  EXPECT_EQ(faulty_.count(Operation::kPut), 1u);
+  EXPECT_EQ(faulty_.count(Operation::kGet), 1u);
+  EXPECT_EQ(clock_.monotonic_ns(), 0);
+}
+
+}  // namespace
+}  // namespace weir::object
