@@ -8,10 +8,10 @@ namespace weir::limits {
 
 // Content (docs/formats.md).
 inline constexpr uint64_t kChunkBytes = 4u << 20;
-inline constexpr uint64_t kInlineContentBytes = 4096;        // kept in the inode itself
-inline constexpr uint64_t kSmallContentBytes = 64u << 10;    // never becomes an image
-inline constexpr size_t kInlineChunkIds = 64;                // above: pages
-inline constexpr size_t kPageChunkIds = 1024;                // chunk ids of one page: 4 GiB of file
+inline constexpr uint64_t kInlineContentBytes = 4096;      // kept in the inode itself
+inline constexpr uint64_t kSmallContentBytes = 64u << 10;  // never becomes an image
+inline constexpr size_t kInlineChunkIds = 64;              // above: pages
+inline constexpr size_t kPageChunkIds = 1024;              // chunk ids of one page: 4 GiB of file
 inline constexpr size_t kInodePages = 4096;
 inline constexpr uint64_t kFileBytes = kInodePages * kPageChunkIds * kChunkBytes;  // 16 TiB
 
@@ -28,12 +28,41 @@ inline constexpr size_t kKeyBytes = 1024;
 inline constexpr size_t kValueBytes = 64u << 10;
 inline constexpr size_t kTransactionBytes = 1u << 20;
 inline constexpr int kTransactionAttempts = 100;
-inline constexpr size_t kScanRows = 1024;  // rows a scan returns at most in one call
+inline constexpr int64_t kTransactionPauseMs = 64;  // between attempts, at most
+inline constexpr uint32_t kSlots = 64;              // mutations of one node at once
+inline constexpr uint64_t kIdRange = 4096;          // ids taken from the engine at once
+inline constexpr uint64_t kNameProbes = 1000;       // names of one directory whose hashes collide
+inline constexpr size_t kScanRows = 1024;        // rows a scan returns at most in one call
+inline constexpr int64_t kFenceWaitMs = 10'000;  // a commit or fence waits for another's fence, then conflicts
+inline constexpr size_t kRocksCacheBytes = 32u << 20;
+inline constexpr size_t kRocksWriteBufferBytes = 16u << 20;
+inline constexpr size_t kRocksLogBytes = 64u << 20;     // write-ahead log before the oldest is flushed
+inline constexpr size_t kRocksInfoLogBytes = 1u << 20;  // of each of two files
+inline constexpr int kRocksOpenFiles = 256;
+inline constexpr int64_t kRocksResumeMs = 1000;  // between attempts to write again after a full disk
+inline constexpr size_t kPostgresConnections = 4;
+inline constexpr int64_t kPostgresCheckoutMs = 30'000;  // waiting for one of them
+inline constexpr int kPostgresConnectSeconds = 10;
+inline constexpr int64_t kPostgresStatementMs = 15'000;  // the server ends a statement
+inline constexpr int64_t kPostgresReplyMs = 20'000;      // the client gives the connection up
+inline constexpr int64_t kPostgresFencerWaitMs = 500;    // one that holds a fence waits for a row, then conflicts
+inline constexpr int64_t kPostgresFenceIdleMs = 60'000;  // the server ends a fencing transaction nobody uses
 
 // Kernel channel.
-inline constexpr size_t kFuseIoBytes = 1u << 20;                    // one READ or WRITE
+inline constexpr size_t kFuseIoBytes = 1u << 20;                       // one READ or WRITE
 inline constexpr size_t kFuseRequestBytes = kFuseIoBytes + 64 * 1024;  // with headers, and for the longest setxattr
 inline constexpr int kFuseWorkersMax = 32;
+inline constexpr uint16_t kFusePagesMax = 256;        // pages of one request: kFuseIoBytes
+inline constexpr uint16_t kFuseBackgroundMax = 512;   // asynchronous requests the kernel sends at once
+inline constexpr int64_t kFuseSpinMicroseconds = 50;  // looking for the next request before sleeping
+inline constexpr size_t kFuseNotifications = 65536;   // queued for the kernel
+inline constexpr size_t kFuseNotificationBytes = 64u << 20;
+inline constexpr size_t kFuseReadAheadBytes = 1u << 20;
+
+// Shared memory (docs/shared-memory.md).
+inline constexpr uint32_t kSharedRequests = 512;  // in workers' hands or waiting for an answer
+inline constexpr uint32_t kSharedHandles = 65536;
+inline constexpr uint32_t kSharedContents = 1024;  // of kSmallContentBytes each
 
 // Object store.
 inline constexpr size_t kObjectNameBytes = 512;
@@ -43,7 +72,37 @@ inline constexpr size_t kListedObjects = 1000;                  // of one page
 inline constexpr size_t kStoreMarkerBytes = 4096;               // what tells one volume's store from another's
 inline constexpr int64_t kStoreTemporaryAgeMs = 24 * 3600'000;  // older ones were left by a process that died
 inline constexpr int kStoreAttempts = 6;
-inline constexpr int64_t kStoreRetryDelayMs = 50;               // doubled for each further attempt
+inline constexpr int64_t kStoreRetryDelayMs = 50;  // doubled for each further attempt
 inline constexpr int64_t kStoreRetryDelayMaxMs = 5000;
+
+// Control socket, mounting, node lease (docs/commands.md).
+inline constexpr size_t kControlConnections = 32;
+inline constexpr size_t kControlRequestBytes = 64u << 10;
+inline constexpr size_t kControlReplyBytes = 4u << 20;      // one line of an answer
+inline constexpr int64_t kControlRequestMs = 10'000;        // for a client to send its request whole
+inline constexpr int64_t kControlSendMs = 10'000;           // for a client to take one line of the answer
+inline constexpr int64_t kProgressIntervalMs = 200;
+inline constexpr int64_t kMountProbeMs = 10'000;            // for a mounted volume to answer
+inline constexpr int64_t kStopMs = 60'000;                  // `weir umount` waits for the daemon to end
+inline constexpr int64_t kDetachedMs = 10'000;              // a detached volume serves what is still open
+inline constexpr int64_t kLeaseMs = 20'000;                 // a node that did not renew for so long is dead
+inline constexpr int64_t kLeaseRenewMs = 5'000;
+inline constexpr size_t kReportedProblems = 1000;           // of one fsck, listed one by one
+inline constexpr int kCheckRounds = 4;                      // of an fsck on a mounted volume
+
+// Cache directory (docs/formats.md).
+inline constexpr size_t kCacheBlockCacheBytes = 32u << 20;   // of both databases together
+inline constexpr size_t kCacheWriteBufferBytes = 16u << 20;  // of both databases together
+inline constexpr size_t kCacheLogBytes = 64u << 20;          // write-ahead log before the oldest is flushed
+inline constexpr int kCacheOpenFiles = 256;                  // of one database
+inline constexpr size_t kCacheHotSmallBytes = 8u << 20;      // small content kept in memory
+inline constexpr uint64_t kCacheReserveBytesMax = uint64_t{10} << 30;
+inline constexpr uint64_t kCacheMarginBytesMax = uint64_t{2} << 30;  // above the reserve: where eviction begins
+inline constexpr int64_t kCacheGrantBytes = 16 << 20;                // written between two looks at the disk
+inline constexpr size_t kCacheSaveChunks = 64;                       // filled between two saves of the presence bitmap
+inline constexpr size_t kCacheChunkPlaces = 8;                       // copies of one chunk that a read tries
+inline constexpr int64_t kCacheHousekeepingMs = 1000;
+inline constexpr int64_t kCacheSaveUsesMs = 30'000;  // between two saves of recency
+inline constexpr int64_t kCacheOneUseMs = 100;       // uses closer together than this count as one
 
 }  // namespace weir::limits

@@ -34,10 +34,10 @@ struct KeyRange {
   static KeyRange prefix(std::string_view prefix);
 };
 
-/// One attempt at a change. Puts and erases are buffered, are not seen by reads of the same transaction, and take effect
-/// together at commit(), if every key that was read with get(), get_many() or expect() still has the version it had.
-/// Scans are NOT validated: who depends on a range staying as scanned takes a fence() on a guard key first.
-/// This is the weakest contract that suffices; docs/data-model.md says how each engine keeps it.
+/// One attempt at a change. Puts and erases are buffered, are not seen by reads of the same transaction, and take
+/// effect together at commit(), if every key that was read with get(), get_many() or expect() still has the version it
+/// had. Scans are NOT validated: who depends on a range staying as scanned takes a fence() on a guard key first. This
+/// is the weakest contract that suffices; docs/data-model.md says how each engine keeps it.
 ///
 /// Thread rule: one thread at a time. Every method may block on disk or network. Destroying an uncommitted transaction
 /// drops its puts and releases its fences.
@@ -49,13 +49,15 @@ class Transaction {
   virtual Result<std::optional<Value>> get(std::string_view key) = 0;
   /// The same for many keys in one round trip; the results are in the order of `keys`.
   virtual Result<std::vector<std::optional<Value>>> get_many(const std::vector<Bytes>& keys) = 0;
-  /// Makes commit() fail with Conflict unless `key` has `version` by then (0: is absent). Reads nothing, costs no round trip.
+  /// Makes commit() fail with Conflict unless `key` has `version` by then (0: is absent). Reads nothing, costs no round
+  /// trip.
   virtual void expect(std::string_view key, Version version) = 0;
-  /// Keys in order (descending when `reverse`), `limit` at most; a caller that got `limit` rows goes on behind the last.
-  /// Sees everything committed before it began, nothing of this transaction. Requires: 0 < limit <= limits::kScanRows.
+  /// Keys in order (descending when `reverse`), `limit` at most; a caller that got `limit` rows goes on behind the
+  /// last. Sees everything committed before it began, nothing of this transaction. Requires: 0 < limit <=
+  /// limits::kScanRows.
   virtual Result<std::vector<KeyValue>> scan(const KeyRange& range, size_t limit, bool reverse = false) = 0;
-  /// From the return until this transaction ends, no other transaction that validates `key` (absence included) can commit,
-  /// and a scan made after it sees all that such transactions committed before. Waits for commits in flight;
+  /// From the return until this transaction ends, no other transaction that validates `key` (absence included) can
+  /// commit, and a scan made after it sees all that such transactions committed before. Waits for commits in flight;
   /// Conflict instead of a deadlock.
   virtual Status fence(std::string_view key) = 0;
 
@@ -64,7 +66,8 @@ class Transaction {
   virtual void erase(std::string_view key) = 0;
 
   /// The version that all keys put by this transaction now have. Conflict: nothing was written, start over.
-  /// MaybeCommitted: the reply was lost; run_transaction() finds out. Unavailable, TooLarge: nothing was written.
+  /// MaybeCommitted: the reply was lost; run_transaction() finds out. Any other error (TooLarge, Unavailable, NoSpace):
+  /// nothing was written.
   /// Durable against process death at once; against power loss as Engine::barrier() says. Ends the transaction.
   /// A transaction without puts and erases commits without validation.
   virtual Result<Version> commit() = 0;
@@ -72,9 +75,9 @@ class Transaction {
 
 /// What an engine can do beyond the contract, and its costs.
 struct Capabilities {
-  bool shared = false;             // several nodes may have it open at once
-  bool durable_commit = false;     // a commit survives power loss without a barrier
-  bool persistent = false;         // content outlives the process
+  bool shared = false;          // several nodes may have it open at once
+  bool durable_commit = false;  // a commit survives power loss without a barrier
+  bool persistent = false;      // content outlives the process
 };
 
 /// An ordered map of byte strings with optimistic transactions. Thread-safe.

@@ -1,0 +1,63 @@
+#include "base/check.h"
+#include "kv/conformance.h"
+#include "kv/faulty/faulty_engine.h"
+#include "testing/temporary_directory.h"
+
+namespace weir::kv {
+namespace {
+
+std::unique_ptr<Engine> opened(const std::string& url, bool create) {
+  Result<std::unique_ptr<Engine>> engine = open_engine(url, create);
+  if (!engine) check_failed(__FILE__, __LINE__, "open_engine", engine.error().what);
+  return std::move(*engine);
+}
+
+class MemoryHarness : public EngineHarness {
+ public:
+  Engine& engine() override { return *engine_; }
+  /// The content of memory ends with its engine; what is left of reopening is that nothing changes.
+  void reopen() override {}
+
+ private:
+  std::unique_ptr<Engine> engine_ = opened("memory:", true);
+};
+
+class RocksdbHarness : public EngineHarness {
+ public:
+  Engine& engine() override { return *engine_; }
+  void reopen() override {
+    engine_.reset();
+    engine_ = opened(path_, false);
+  }
+
+ private:
+  testing::TemporaryDirectory directory_;
+  const std::string path_ = directory_.file("metadata");
+  std::unique_ptr<Engine> engine_ = opened(path_, true);
+};
+
+/// Without faults the wrapper must not change the contract.
+class FaultyHarness : public EngineHarness {
+ public:
+  Engine& engine() override { return engine_; }
+  void reopen() override {
+    engine_.crash();
+    engine_.reopen();
+  }
+
+ private:
+  FaultyEngine engine_{opened("memory:", true), 1};
+};
+
+template <class Harness>
+EngineKind kind(const std::string& name) {
+  return {name, [] { return std::make_unique<Harness>(); }};
+}
+
+INSTANTIATE_TEST_SUITE_P(Engines, EngineConformance,
+                         ::testing::Values(kind<MemoryHarness>("memory"), kind<RocksdbHarness>("rocksdb"),
+                                           kind<FaultyHarness>("faulty")),
+                         [](const auto& test) { return test.param.name; });
+
+}  // namespace
+}  // namespace weir::kv

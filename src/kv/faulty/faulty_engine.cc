@@ -1,0 +1,140 @@
+#include "kv/faulty/faulty_engine.h"
+
+namespace weir::kv {
+
+class FaultyTransaction final : public Transaction {
+ public:
+  FaultyTransaction(FaultyEngine& engine, uint64_t life, std::unique_ptr<Transaction> inner)
+      : engine_(engine), life_(life), inner_(std::move(inner)) {}
+
+  Result<std::optional<Value>> get(std::string_view key) override {
+    TRY(engine_.alive(life_));
+    return inner_->get(key);
+  }
+  Result<std::vector<std::optional<Value>>> get_many(const std::vector<Bytes>& keys) override {
+    TRY(engine_.alive(life_));
+    return inner_->get_many(keys);
+  }
+  void expect(std::string_view key, Version version) override { inner_->expect(key, version); }
+  Result<std::vector<KeyValue>> scan(const KeyRange& range, size_t limit, bool reverse) override {
+    TRY(engine_.alive(life_));
+    return inner_->scan(range, limit, reverse);
+  }
+  Status fence(std::string_view key) override {
+    TRY(engine_.alive(life_));
+    return inner_->fence(key);
+  }
+  void put(std::string_view key, std::string_view bytes) override {
+    writes_ = true;
+    inner_->put(key, bytes);
+  }
+  void erase(std::string_view key) override {
+    writes_ = true;
+    inner_->erase(key);
+  }
+
+  Result<Version> commit() override {
+    Result<Version> result = commit_with_fault();
+    // The transaction has ended, whatever became of it: its fences must not outlast it.
+    inner_.reset();
+    return result;
+  }
+
+ private:
+  Result<Version> commit_with_fault() {
+    TRY(engine_.alive(life_));
+    switch (writes_ ? engine_.next_fault() : Fault::kNone) {
+      case Fault::kNone: return inner_->commit();
+      case Fault::kConflict: return error(Code::kConflict, "injected conflict");
+      case Fault::kUnavailable: return error(Code::kUnavailable, "injected failure to reach the engine");
+      case Fault::kLostReply: static_cast<void>(inner_->commit()); [[fallthrough]];
+      case Fault::kLostRequest: return error(Code::kMaybeCommitted, "injected loss of the reply to a commit");
+      case Fault::kCrashAfterCommit: static_cast<void>(inner_->commit()); [[fallthrough]];
+      case Fault::kCrashBeforeCommit: engine_.crash(); return error(Code::kUnavailable, "injected crash");
+    }
+    return error(Code::kInternal, "unknown fault");
+  }
+
+  FaultyEngine& engine_;
+  const uint64_t life_;
+  std::unique_ptr<Transaction> inner_;
+  bool writes_ = false;
+};
+
+FaultyEngine::FaultyEngine(std::unique_ptr<Engine> engine, uint64_t seed, FaultRates rates)
+    : engine_(std::move(engine)), random_(seed), rates_(rates) {}
+
+std::unique_ptr<Transaction> FaultyEngine::begin() {
+  MutexLock lock(mutex_);
+  return std::make_unique<FaultyTransaction>(*this, life_, engine_->begin());
+}
+
+Status FaultyEngine::barrier() {
+  {
+    MutexLock lock(mutex_);
+    if (crashed_) return error(Code::kUnavailable, "the engine has crashed and was not reopened");
+  }
+  return engine_->barrier();
+}
+
+void FaultyEngine::script(const std::deque<Fault>& faults) {
+  MutexLock lock(mutex_);
+  script_.insert(script_.end(), faults.begin(), faults.end());
+}
+
+void FaultyEngine::set_rates(FaultRates rates) {
+  MutexLock lock(mutex_);
+  rates_ = rates;
+}
+
+void FaultyEngine::crash() {
+  MutexLock lock(mutex_);
+  if (!crashed_) ++life_;
+  crashed_ = true;
+}
+
+void FaultyEngine::reopen() {
+  MutexLock lock(mutex_);
+  if (crashed_) ++life_;
+  crashed_ = false;
+}
+
+uint64_t FaultyEngine::injected(Fault fault) const {
+  MutexLock lock(mutex_);
+  auto count = injected_.find(fault);
+  return count == injected_.end() ? 0 : count->second;
+}
+
+Status FaultyEngine::alive(uint64_t life) const {
+  MutexLock lock(mutex_);
+  if (crashed_ || life != life_) return error(Code::kUnavailable, "the engine crashed under this transaction");
+  return {};
+}
+
+Fault FaultyEngine::next_fault() {
+  MutexLock lock(mutex_);
+  Fault fault = Fault::kNone;
+  if (script_.empty()) {
+    fault = roll();
+  } else {
+    fault = script_.front();
+    script_.pop_front();
+  }
+  ++injected_[fault];
+  return fault;
+}
+
+Fault FaultyEngine::roll() {
+  uint64_t dice = random_.below(1000);
+  const std::pair<uint64_t, Fault> rates[] = {{rates_.conflict, Fault::kConflict},
+                                              {rates_.unavailable, Fault::kUnavailable},
+                                              {rates_.lost_reply, Fault::kLostReply},
+                                              {rates_.lost_request, Fault::kLostRequest}};
+  for (const auto& [rate, fault] : rates) {
+    if (dice < rate) return fault;
+    dice -= rate;
+  }
+  return Fault::kNone;
+}
+
+}  // namespace weir::kv

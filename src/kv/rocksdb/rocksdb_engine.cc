@@ -1,0 +1,16 @@
+#include "kv/rocksdb/rocksdb_engine.h"
+
+#include "kv/local/local_engine.h"
+#include "kv/rocksdb/rocksdb_store.h"
+
+namespace weir::kv {
+
+Result<std::unique_ptr<Engine>> open_rocksdb(const std::string& path, bool create) {
+  ASSIGN_OR_RETURN(EngineDirectory directory, create ? EngineDirectory::create(path) : EngineDirectory::open(path));
+  ASSIGN_OR_RETURN(std::unique_ptr<RocksdbStore> store, RocksdbStore::open(std::move(directory), create));
+  Capabilities capabilities;
+  capabilities.persistent = true;
+  return std::make_unique<LocalEngine>(std::move(store), capabilities, "rocksdb://" + path);
+}
+
+}  // namespace weir::kv
