@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string_view>
 
 #include "fuse/responder.h"
@@ -9,6 +8,8 @@
 struct fuse_in_header;
 
 namespace weir::fuse {
+
+struct Negotiated;
 
 /// One request of the kernel as it lies in its worker's buffer. The body is only valid until handle() returns: who
 /// answers later copies what it needs.
@@ -22,11 +23,13 @@ struct Request {
 class Handler {
  public:
   virtual ~Handler() = default;
-  /// Answers through `responder`, now or later and from any thread. Must not block for long: who waits for network, locks
-  /// or peers keeps the responder and returns.
+  /// Once, before any request.
+  virtual void start(const Negotiated& negotiated) = 0;
+  /// Answers through `responder`, now or later and from any thread. Must not block for long: who waits for network,
+  /// locks or peers keeps the responder and returns. INIT, INTERRUPT and DESTROY never come here.
   virtual void handle(const Request& request, Responder responder) = 0;
-  /// The caller of request `unique` got a signal. If the request is still unanswered and waiting, answer it Interrupted;
-  /// otherwise do nothing. May come before the request itself.
+  /// The caller of the unanswered request `unique` got a signal. If the request is waiting, answer it Interrupted;
+  /// otherwise do nothing: who begins to wait later sees Responder::interrupted().
   virtual void interrupt(uint64_t unique) = 0;
 };
 

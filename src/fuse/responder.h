@@ -3,21 +3,21 @@
 #include <sys/uio.h>
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
 
 #include "base/result.h"
+#include "fuse/reply_port.h"
 
 namespace weir::fuse {
 
-class Channel;
-
 /// The right to answer one request, once. Move-only. If it is destroyed unanswered, the request is answered EIO and the
-/// log says so: no caller ever hangs because of a forgotten reply. Any thread. Never blocks.
+/// log says so: no caller ever hangs because of a forgotten reply. May outlive the channel. Any thread. Never blocks.
 class Responder {
  public:
   Responder() = default;
-  Responder(Channel* channel, int fd, uint64_t unique, uint32_t opcode, int worker);
+  Responder(std::shared_ptr<ReplyPort> port, const ReplyAddress& address);
   Responder(Responder&& other) noexcept;
   Responder& operator=(Responder&& other) noexcept;
   ~Responder();
@@ -32,15 +32,18 @@ class Responder {
   /// For requests that have no reply (FORGET).
   void none();
 
-  uint64_t unique() const { return unique_; }
-  bool pending() const { return channel_ != nullptr; }
+  uint64_t unique() const { return address_.unique; }
+  bool pending() const { return port_ != nullptr; }
+  /// The caller got a signal before we began to wait: whoever starts to wait asks this after it can be found by
+  /// Handler::interrupt(), and answers Interrupted.
+  bool interrupted() const;
 
  private:
-  Channel* channel_ = nullptr;
-  int fd_ = -1;
-  uint64_t unique_ = 0;
-  uint32_t opcode_ = 0;
-  int worker_ = -1;
+  std::shared_ptr<ReplyPort> take();
+  void abandon();
+
+  std::shared_ptr<ReplyPort> port_;
+  ReplyAddress address_;
 };
 
 /// errno for a Code, as the kernel is told.

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "base/file_descriptor.h"
+#include "base/mutex.h"
+#include "base/result.h"
+#include "fuse/handler.h"
+#include "fuse/init.h"
+#include "fuse/notifier.h"
+#include "fuse/shared_memory.h"
+#include "fuse/worker.h"
+
+namespace weir::fuse {
+
+struct ChannelOptions {
+  InitOptions init;
+  /// Set when a predecessor has answered INIT on these devices; the kernel asks only once.
+  std::optional<Negotiated> negotiated;
+  int64_t spin_us = limits::kFuseSpinMicroseconds;
+  /// Workers that may spin at once; 0: a quarter of the cores, at least one.
+  int spinners_max = 0;
+};
+
+/// A conversation with the kernel about one mounted volume: answers INIT, reads requests with one thread a device,
+/// gives them to the handler, and sends notifications. Runs on a socket as well (src/testing/fake_kernel.h).
+class Channel {
+ public:
+  /// Blocks: until INIT is answered, which the kernel sends when it mounts. Then requests are being served. Unsupported
+  /// when the kernel is too old. Requires: `devices` of open_devices(); fewer of them than `memory` has request
+  /// buffers; `handler` outlives this object.
+  static Result<std::unique_ptr<Channel>> start(std::vector<FileDescriptor> devices,
+                                                std::shared_ptr<SharedMemory> memory, Handler& handler,
+                                                const ChannelOptions& options = {});
+  /// As stop(). Responders that are still unanswered stay valid.
+  ~Channel();
+
+  const Negotiated& negotiated() const { return negotiated_; }
+  Notifier& notifier() { return *notifier_; }
+  /// Requests read and not answered yet.
+  uint32_t unanswered() const { return port_->buffers().unanswered(); }
+  const OpcodeStatistics& statistics(uint32_t opcode) const { return port_->statistics(opcode); }
+
+  /// Blocks: until the volume is unmounted or stop() was called, and no worker handles a request.
+  void wait();
+  /// Blocks: until no worker reads or handles a request. The volume stays mounted: what the kernel asks from now on
+  /// waits for a successor, or forever.
+  void stop();
+
+ private:
+  Channel(std::shared_ptr<ReplyPort> port, Handler& handler, FileDescriptor stop_event, const ChannelOptions& options);
+  Status shake_hands(const ChannelOptions& options);
+  Status start_workers();
+  void run_worker(Worker& worker, int index);
+
+  const std::shared_ptr<ReplyPort> port_;
+  Handler& handler_;
+  const FileDescriptor stop_event_;
+  WorkerContext context_;
+  Negotiated negotiated_;
+  std::unique_ptr<Notifier> notifier_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<std::thread> threads_;
+  Mutex mutex_;
+  ConditionVariable ended_;
+  size_t running_ GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace weir::fuse

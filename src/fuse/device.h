@@ -1,0 +1,18 @@
+#pragma once
+
+#include <vector>
+
+#include "base/file_descriptor.h"
+#include "base/result.h"
+
+namespace weir::fuse {
+
+/// Workers for this machine: one a core, at least 2, at most 8.
+int default_workers();
+
+/// One descriptor a worker, the first being `device` itself (an open /dev/fuse of a mounted volume, or a fake kernel's
+/// socket): clones of the connection, so that workers do not share a queue of requests in flight; where the device
+/// cannot be cloned, duplicates. All are non-blocking and close on exec.
+Result<std::vector<FileDescriptor>> open_devices(FileDescriptor device, int workers);
+
+}  // namespace weir::fuse

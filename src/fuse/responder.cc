@@ -1,0 +1,101 @@
+#include "fuse/responder.h"
+
+#include <cerrno>
+#include <utility>
+
+#include "base/check.h"
+#include "base/log.h"
+
+namespace weir::fuse {
+
+int errno_of_code(Code code) {
+  switch (code) {
+    case Code::kNotFound: return ENOENT;
+    case Code::kExists: return EEXIST;
+    case Code::kNotDirectory: return ENOTDIR;
+    case Code::kIsDirectory: return EISDIR;
+    case Code::kNotEmpty: return ENOTEMPTY;
+    case Code::kPermission: return EPERM;
+    case Code::kAccess: return EACCES;
+    case Code::kInvalid: return EINVAL;
+    case Code::kNameTooLong: return ENAMETOOLONG;
+    case Code::kTooLarge: return EFBIG;
+    case Code::kTooManyLinks: return EMLINK;
+    case Code::kNoSpace: return ENOSPC;
+    case Code::kReadOnly: return EROFS;
+    case Code::kNoAttribute: return ENODATA;
+    case Code::kRange: return ERANGE;
+    case Code::kUnsupported: return EOPNOTSUPP;
+    case Code::kNoSystemCall: return ENOSYS;
+    case Code::kStale: return ESTALE;
+    case Code::kBusy: return EBUSY;
+    case Code::kTextBusy: return ETXTBSY;
+    case Code::kWouldBlock: return EAGAIN;
+    case Code::kDeadlock: return EDEADLK;
+    case Code::kInterrupted: return EINTR;
+    case Code::kNoDevice: return ENXIO;
+    case Code::kBadHandle: return EBADF;
+    case Code::kCrossDevice: return EXDEV;
+    case Code::kConflict:
+    case Code::kMaybeCommitted:
+    case Code::kCorrupt:
+    case Code::kUnavailable:
+    case Code::kTimeout:
+    case Code::kFenced:
+    case Code::kIo:
+    case Code::kInternal: return EIO;
+  }
+  return EIO;
+}
+
+Responder::Responder(std::shared_ptr<ReplyPort> port, const ReplyAddress& address)
+    : port_(std::move(port)), address_(address) {}
+
+Responder::Responder(Responder&& other) noexcept : port_(std::move(other.port_)), address_(other.address_) {}
+
+Responder& Responder::operator=(Responder&& other) noexcept {
+  if (this != &other) {
+    abandon();
+    port_ = std::move(other.port_);
+    address_ = other.address_;
+  }
+  return *this;
+}
+
+Responder::~Responder() { abandon(); }
+
+std::shared_ptr<ReplyPort> Responder::take() {
+  CHECK(pending());
+  return std::exchange(port_, nullptr);
+}
+
+void Responder::abandon() {
+  if (!pending()) return;
+  if (address_.opcode == FUSE_FORGET || address_.opcode == FUSE_BATCH_FORGET) return none();
+  log::error("{} was left without an answer; its caller gets EIO", opcode_name(address_.opcode));
+  take()->reply(address_, EIO, {});
+}
+
+void Responder::ok(std::string_view payload) {
+  const iovec piece{const_cast<char*>(payload.data()), payload.size()};
+  take()->reply(address_, 0, {&piece, payload.empty() ? size_t{0} : size_t{1}});
+}
+
+void Responder::ok(std::span<const iovec> pieces) { take()->reply(address_, 0, pieces); }
+
+void Responder::fail(const Error& error) {
+  if (errno_of_code(error.code) == EIO) {
+    log::error("{} fails with EIO: {} ({})", opcode_name(address_.opcode), error.what, code_name(error.code));
+  }
+  fail(error.code);
+}
+
+void Responder::fail(Code code) { take()->reply(address_, errno_of_code(code), {}); }
+
+void Responder::none() { take()->no_reply(address_); }
+
+bool Responder::interrupted() const {
+  return pending() && port_->buffers().is_interrupted(address_.buffer, address_.unique);
+}
+
+}  // namespace weir::fuse

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "base/file_descriptor.h"
+#include "base/limits.h"
+#include "base/result.h"
+#include "fuse/shared_layout.h"
+#include "fuse/slot_table.h"
+
+namespace weir::fuse {
+
+struct SharedMemoryOptions {
+  uint32_t requests = limits::kSharedRequests;
+  uint32_t handles = limits::kSharedHandles;
+  uint32_t contents = limits::kSharedContents;
+};
+
+/// The one file in memory that outlives a daemon: requests, open handles and small unpublished content lie in it
+/// (docs/shared-memory.md). Nothing in it is a pointer, and pages cost memory only once they are touched. Thread-safe
+/// as its parts say; the views live as long as this object.
+class SharedMemory {
+ public:
+  /// A new, empty file that only its descriptor names.
+  static Result<std::unique_ptr<SharedMemory>> create(const SharedMemoryOptions& options = {});
+  /// The file of a predecessor. Corrupt when it is not ours or of another layout.
+  static Result<std::unique_ptr<SharedMemory>> attach(FileDescriptor fd);
+  ~SharedMemory();
+  SharedMemory(const SharedMemory&) = delete;
+  SharedMemory& operator=(const SharedMemory&) = delete;
+
+  /// Still owned by this object; who keeps it for a successor duplicates it.
+  int fd() const { return fd_.get(); }
+  const SharedHeader& header() const { return *reinterpret_cast<const SharedHeader*>(base_); }
+
+  uint32_t request_count() const { return static_cast<uint32_t>(header().request_states.count); }
+  RequestState& request_state(uint32_t index);
+  /// limits::kFuseRequestBytes, aligned to a page.
+  std::span<char> request_buffer(uint32_t index);
+  /// Gives the memory behind a request buffer back; it reads as zeros afterwards.
+  void release_request_buffer(uint32_t index);
+
+  SlotTable& handles() { return *handles_; }
+  /// Each slot stands for the content of the same index.
+  SlotTable& contents() { return *contents_; }
+  /// limits::kSmallContentBytes.
+  std::span<char> content(uint32_t index);
+
+ private:
+  SharedMemory(FileDescriptor fd, char* base, size_t size);
+  static Result<std::unique_ptr<SharedMemory>> map(FileDescriptor fd, size_t size);
+  void open_tables();
+  char* record(const SharedRegion& region, uint32_t index) const;
+  std::span<SharedSlot> slots(const SharedRegion& region) const;
+
+  FileDescriptor fd_;
+  char* const base_;
+  const size_t size_;
+  std::unique_ptr<SlotTable> handles_;
+  std::unique_ptr<SlotTable> contents_;
+};
+
+}  // namespace weir::fuse

@@ -1,0 +1,164 @@
+#include "fuse/worker.h"
+
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <exception>
+
+#include "base/log.h"
+#include "fuse/wire.h"
+
+namespace weir::fuse {
+
+namespace {
+
+constexpr uint32_t kDeviceReadable = 0;
+constexpr uint32_t kStop = 1;
+
+Status watch(int epoll, int fd, uint32_t events, uint32_t tag) {
+  epoll_event event{};
+  event.events = events;
+  event.data.u32 = tag;
+  if (::epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0) return errno_error(errno, "watch the FUSE device");
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Worker>> Worker::create(WorkerContext& context, int index) {
+  FileDescriptor epoll(::epoll_create1(EPOLL_CLOEXEC));
+  if (!epoll.valid()) return errno_error(errno, "create an epoll descriptor");
+  // Exclusive: a request wakes one sleeping worker, not all of them.
+  TRY(watch(epoll.get(), context.port->device(static_cast<size_t>(index)), EPOLLIN | EPOLLEXCLUSIVE, kDeviceReadable));
+  TRY(watch(epoll.get(), context.stop_event, EPOLLIN, kStop));
+  return std::unique_ptr<Worker>(new Worker(context, index, std::move(epoll)));
+}
+
+Worker::Worker(WorkerContext& context, int index, FileDescriptor epoll)
+    : context_(context),
+      index_(index),
+      device_(context.port->device(static_cast<size_t>(index))),
+      epoll_(std::move(epoll)),
+      buffer_(context.port->buffers().acquire()) {}
+
+Worker::~Worker() { context_.port->buffers().release(buffer_); }
+
+void Worker::run() {
+  bool served_before = false;
+  while (true) {
+    switch (serve_one()) {
+      case Outcome::kServed: served_before = true; break;
+      case Outcome::kEnd: return;
+      case Outcome::kNothing:
+        // An idle volume costs no CPU: only who just served something spins.
+        if (served_before && spin()) break;
+        served_before = false;
+        if (!sleep()) return;
+        break;
+    }
+  }
+}
+
+bool Worker::spin() {
+  if (context_.spin_ns == 0) return false;
+  bool served = false;
+  if (context_.spinners.fetch_add(1, std::memory_order_relaxed) < context_.spinners_max) {
+    const int64_t deadline_ns = reply_clock_ns() + context_.spin_ns;
+    while (!served && reply_clock_ns() < deadline_ns) served = serve_one() == Outcome::kServed;
+  }
+  context_.spinners.fetch_sub(1, std::memory_order_relaxed);
+  return served;
+}
+
+bool Worker::sleep() {
+  while (true) {
+    epoll_event event{};
+    const int ready = ::epoll_wait(epoll_.get(), &event, 1, -1);
+    if (ready == 1) return event.data.u32 != kStop;
+    if (ready < 0 && errno != EINTR) {
+      log::error("wait for the FUSE device: {}", std::strerror(errno));
+      return false;
+    }
+  }
+}
+
+Worker::Outcome Worker::serve_one() {
+  SharedMemory& memory = context_.port->buffers().memory();
+  std::span<char> buffer = memory.request_buffer(buffer_);
+  memory.request_state(buffer_).device.store(static_cast<uint32_t>(index_), std::memory_order_relaxed);
+  // A successor takes a header of zeros for "nothing was read".
+  std::memset(buffer.data(), 0, sizeof(fuse_in_header));
+  const ssize_t size = ::read(device_, buffer.data(), buffer.size());
+  if (size < 0) return after_failed_read(errno);
+  if (size == 0) return Outcome::kEnd;  // the fake kernel hung up
+  serve(static_cast<size_t>(size));
+  return Outcome::kServed;
+}
+
+Worker::Outcome Worker::after_failed_read(int error_number) {
+  switch (error_number) {
+    case EAGAIN: return Outcome::kNothing;
+    case EINTR:
+    case ENOENT: return Outcome::kServed;  // the request went away while it was read; go on with the next
+    case ENODEV:
+    case ECONNABORTED:
+    case ECONNRESET: return Outcome::kEnd;
+    default: log::error("read from the FUSE device: {}", std::strerror(error_number)); return Outcome::kEnd;
+  }
+}
+
+ReplyAddress Worker::address_of(const fuse_in_header& header) const {
+  return {header.unique, header.opcode, static_cast<uint32_t>(index_), buffer_, reply_clock_ns()};
+}
+
+void Worker::serve(size_t size) {
+  RequestBuffers& buffers = context_.port->buffers();
+  std::span<char> buffer = buffers.memory().request_buffer(buffer_);
+  const auto& header = *reinterpret_cast<const fuse_in_header*>(buffer.data());
+  if (size < sizeof(header)) return reject("it is shorter than a header");
+  if (header.unique == 0 && header.opcode != FUSE_FORGET && header.opcode != FUSE_BATCH_FORGET) {
+    return reject("it has no unique number");
+  }
+
+  buffers.begin(buffer_, header.unique);
+  Responder responder(context_.port, address_of(header));
+  const Request request{header, {buffer.data() + sizeof(header), size - sizeof(header)}, index_};
+  if (header.len != size) {
+    reject("its length is not what was read");
+    responder.fail(Code::kInvalid);
+  } else if (header.opcode == FUSE_INTERRUPT) {
+    responder.none();
+    serve_interrupt(request);
+  } else if (header.opcode == FUSE_NOTIFY_REPLY) {
+    responder.none();
+  } else if (header.opcode == FUSE_DESTROY) {
+    responder.ok();
+  } else if (header.opcode == FUSE_INIT) {
+    reject("the connection was initialized before");
+    responder.fail(Code::kInvalid);
+  } else {
+    try {
+      context_.handler.handle(request, std::move(responder));
+    } catch (const std::exception& exception) {
+      log::error("{}: unexpected exception: {}", opcode_name(header.opcode), exception.what());
+    }
+  }
+  buffer_ = buffers.leave(buffer_);
+}
+
+void Worker::serve_interrupt(const Request& request) {
+  BodyReader reader(request.body);
+  const auto in = reader.take<fuse_interrupt_in>();
+  if (reader.failed()) return reject("its body is too short");
+  if (context_.port->buffers().mark_interrupted(in.unique)) context_.handler.interrupt(in.unique);
+}
+
+void Worker::reject(const char* why) {
+  std::span<char> buffer = context_.port->buffers().memory().request_buffer(buffer_);
+  const auto& header = *reinterpret_cast<const fuse_in_header*>(buffer.data());
+  log::warning("malformed {} request from the kernel: {}", opcode_name(header.opcode), why);
+}
+
+}  // namespace weir::fuse

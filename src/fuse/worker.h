@@ -1,0 +1,57 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "base/file_descriptor.h"
+#include "base/result.h"
+#include "fuse/handler.h"
+#include "fuse/reply_port.h"
+
+namespace weir::fuse {
+
+/// What the workers of one channel share.
+struct WorkerContext {
+  std::shared_ptr<ReplyPort> port;
+  Handler& handler;
+  int stop_event;             // an eventfd: readable once the workers shall end
+  int64_t spin_ns;            // how long a worker that just served looks for more before it sleeps
+  int spinners_max;           // that many at once, so that spinning leaves cores to those who ask
+  std::atomic<int> spinners;  // now
+};
+
+/// Reads requests from one descriptor into shared memory and hands them to the handler. One thread runs it.
+class Worker {
+ public:
+  /// Requires: `context` outlives this.
+  static Result<std::unique_ptr<Worker>> create(WorkerContext& context, int index);
+  ~Worker();
+
+  /// Blocks: until the volume is unmounted or the stop event is set. Whatever it read it has handled by then.
+  void run();
+
+ private:
+  enum class Outcome { kServed, kNothing, kEnd };
+
+  Worker(WorkerContext& context, int index, FileDescriptor epoll);
+  Outcome serve_one();
+  Outcome after_failed_read(int error_number);
+  void serve(size_t size);
+  void serve_interrupt(const Request& request);
+  void reject(const char* why);
+  ReplyAddress address_of(const fuse_in_header& header) const;
+  /// True when a request was served meanwhile.
+  bool spin();
+  /// Blocks: until there is something to read. False when stopping.
+  bool sleep();
+
+  WorkerContext& context_;
+  const int index_;
+  const int device_;
+  const FileDescriptor epoll_;
+  uint32_t buffer_;
+};
+
+}  // namespace weir::fuse
