@@ -31,6 +31,7 @@ inline constexpr int kTransactionAttempts = 100;
 inline constexpr int64_t kTransactionPauseMs = 64;  // between attempts, at most
 inline constexpr uint32_t kSlots = 64;              // mutations of one node at once
 inline constexpr uint64_t kIdRange = 4096;          // ids taken from the engine at once
+inline constexpr size_t kDirectoryDepth = 65536;    // levels of directories, against loops
 inline constexpr uint64_t kNameProbes = 1000;       // names of one directory whose hashes collide
 inline constexpr size_t kScanRows = 1024;        // rows a scan returns at most in one call
 inline constexpr int64_t kFenceWaitMs = 10'000;  // a commit or fence waits for another's fence, then conflicts

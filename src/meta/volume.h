@@ -1,7 +1,9 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/clock.h"
@@ -40,6 +42,10 @@ class Volume {
 
   kv::Engine& engine() { return engine_; }
   const VolumeSettings& settings() const { return settings_; }
+  /// Of the settings row: every mutation validates it.
+  kv::Version settings_version() const { return settings_version_.load(std::memory_order_acquire); }
+  /// Takes note of another version of the settings row. Unsupported: this program may not write the volume any more.
+  Status settings_changed(const std::optional<kv::Value>& row);
   NodeId node() const { return node_; }
   Clock& clock() { return clock_; }
   Random& random() { return random_; }
@@ -49,10 +55,14 @@ class Volume {
   Result<PageId> new_page_id();
   /// For generations of chunks and ids of queue entries: as above.
   Result<uint64_t> new_serial();
-  /// 63-bit SipHash of a name under the volume's key: part of the `D` key, and the readdir cookie.
+  /// 63-bit SipHash of a name under the volume's key: the place in the directory where the search for it starts, and,
+  /// but for collisions, its readdir cookie. From 3 to 2^63 - 2^16.
   uint64_t name_hash(std::string_view name) const;
+  /// `B` rows of this node with a lower number were left by an earlier life of it.
+  uint64_t first_publish() const { return first_publish_; }
 
  private:
+  friend struct VolumeTesting;  // makes hashes collide
   Volume(kv::Engine& engine, VolumeSettings settings, NodeId node, Clock& clock, Random& random);
 
   kv::Engine& engine_;
@@ -60,6 +70,9 @@ class Volume {
   const NodeId node_;
   Clock& clock_;
   Random& random_;
+  std::atomic<kv::Version> settings_version_ = 0;
+  uint64_t name_hash_mask_ = ~uint64_t{0};
+  uint64_t first_publish_ = 0;
   std::unique_ptr<SlotPool> slots_;
   std::unique_ptr<IdAllocator> ids_;
 };

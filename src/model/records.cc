@@ -14,7 +14,7 @@ void check_version(Decoder& decoder) {
 
 Bytes Dentry::encode() const {
   Encoder encoder;
-  encoder.u8(kVersion).u64(inode.value).u8(static_cast<uint8_t>(type)).sized(name);
+  encoder.u8(kVersion).u64(inode.value).u8(static_cast<uint8_t>(type)).u8(continues ? 1 : 0).sized(name);
   return std::move(encoder).take();
 }
 
@@ -26,6 +26,9 @@ Result<Dentry> Dentry::decode(std::string_view bytes) {
   uint8_t type = decoder.u8();
   if (type < 1 || type > 7) decoder.fail();
   dentry.type = static_cast<FileType>(type);
+  uint8_t continues = decoder.u8();
+  if (continues > 1) decoder.fail();
+  dentry.continues = continues != 0;
   dentry.name = std::string(decoder.sized());
   TRY(decoder.finish("directory entry"));
   return dentry;

@@ -11,11 +11,12 @@
 /// The smaller values of the metadata engine. Each encodes with a version byte in front (docs/data-model.md).
 namespace weir {
 
-/// Value of a `D` row.
+/// Value of a `D` row. The key holds only the hash of the name, so that a look-up is one read.
 struct Dentry {
-  InodeId inode;
+  InodeId inode;  // 0: nothing is here any more, but a name that was moved on by a collision may be behind
   FileType type = FileType::kFile;
-  std::string name;  // part of the key too; kept whole here
+  std::string name;
+  bool continues = false;  // a name whose hash is this place or one before may be in the next place
 
   Bytes encode() const;
   static Result<Dentry> decode(std::string_view bytes);

@@ -1,0 +1,12 @@
+#include "meta/attributes.h"
+#include "meta/parent.h"
+
+namespace weir::meta {
+
+Result<Inode> get_inode(Volume& volume, InodeId inode) {
+  auto transaction = volume.engine().begin();
+  ASSIGN_OR_RETURN(Inode row, read_inode(*transaction, inode));
+  return fold_deltas(*transaction, std::move(row));
+}
+
+}  // namespace weir::meta

@@ -1,0 +1,157 @@
+#include "meta/run_transaction.h"
+
+#include <algorithm>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "meta/keys.h"
+#include "meta/rows.h"
+#include "meta/slot_pool.h"
+
+namespace weir::meta {
+
+namespace {
+
+/// Counts attempts and sleeps between them: not at first, then up to a bound that doubles.
+class Backoff {
+ public:
+  Backoff(Clock& clock, Random& random) : clock_(clock), random_(random) {}
+  bool exhausted() const { return attempts_ >= limits::kTransactionAttempts; }
+  void pause() {
+    if (++attempts_ <= 3) return;
+    int64_t bound_ms = std::min<int64_t>(int64_t{1} << std::min(attempts_ - 3, 10), limits::kTransactionPauseMs);
+    clock_.sleep_ms(1 + static_cast<int64_t>(random_.below(static_cast<uint64_t>(bound_ms))));
+  }
+
+ private:
+  Clock& clock_;
+  Random& random_;
+  int attempts_ = 0;
+};
+
+/// One mutation, from the lease of its slot to a known outcome.
+class Mutation {
+ public:
+  Mutation(Volume& volume, uint64_t request, const Body& body)
+      : volume_(volume), request_(request), body_(body), slot_(volume.slots().lease()) {}
+
+  Result<std::optional<Bytes>> run() {
+    Backoff backoff(volume_.clock(), volume_.random());
+    for (; !backoff.exhausted(); backoff.pause()) {
+      auto done = attempt();
+      if (done) return std::nullopt;
+      last_ = std::move(done).error();
+      if (last_.code == Code::kMaybeCommitted) {
+        ASSIGN_OR_RETURN(bool committed, settle());
+        if (committed) return std::nullopt;
+      } else if (last_.code != Code::kConflict) {
+        return tl::unexpected<Error>(std::move(last_));
+      }
+      ASSIGN_OR_RETURN(auto reply, look_again());
+      if (reply) return reply;
+    }
+    return error(Code::kUnavailable, "gave up after {} attempts: {}", limits::kTransactionAttempts, last_.what);
+  }
+
+ private:
+  Status attempt() {
+    auto transaction = volume_.engine().begin();
+    transaction->expect(keys::settings(), volume_.settings_version());
+    transaction->expect(slot_->key, slot_->version);
+    Attempt attempt{*transaction, slot_->number, {}};
+    TRY(body_(attempt));
+    transaction->put(slot_->key, SlotRow{request_, false, std::move(attempt.reply)}.encode());
+    ASSIGN_OR_RETURN(slot_->version, transaction->commit());
+    return {};
+  }
+
+  /// After a conflict: did somebody else change the settings, or did a late transaction of an earlier life of this node
+  /// change the slot? Its outcome counts if it was this very request.
+  Result<std::optional<Bytes>> look_again() {
+    auto transaction = volume_.engine().begin();
+    auto values = transaction->get_many({slot_->key, keys::settings()});
+    if (!values) return std::nullopt;  // the next attempt meets the same error and says so
+    TRY(volume_.settings_changed((*values)[1]));
+    const auto& value = (*values)[0];
+    if (!value || value->version == slot_->version) return std::nullopt;
+    ASSIGN_OR_RETURN(SlotRow row, SlotRow::decode(value->bytes));
+    slot_->version = value->version;
+    if (row.aborted || row.request == 0) return std::nullopt;
+    if (row.request == request_) return row.reply;
+    volume_.slots().remember(row.request, std::move(row.reply));
+    return std::nullopt;
+  }
+
+  /// The reply of a commit was lost: whether it happened. Writes `aborted` over the slot under the version that the
+  /// commit expects, so that afterwards either it has happened or it never can.
+  Result<bool> settle() {
+    Backoff backoff(volume_.clock(), volume_.random());
+    Error problem;
+    for (; !backoff.exhausted(); backoff.pause()) {
+      auto transaction = volume_.engine().begin();
+      auto value = transaction->get(slot_->key);
+      if (!value) {
+        problem = std::move(value).error();
+        continue;
+      }
+      const kv::Version version = *value ? (*value)->version : 0;
+      if (version != slot_->version) return settled_by(*value);
+      transaction->put(slot_->key, SlotRow{request_, true, {}}.encode());
+      if (auto committed = transaction->commit()) {
+        slot_->version = *committed;
+        return false;
+      } else {
+        problem = std::move(committed).error();
+      }
+    }
+    slot_.retire();
+    log::error("a metadata change may or may not have happened: {}", problem.what);
+    return error(Code::kUnavailable, "it is not known whether the change happened: {}", problem.what);
+  }
+
+  /// Whether the row that stands in the slot now says that this request was done.
+  Result<bool> settled_by(const std::optional<kv::Value>& value) {
+    if (!value) return error(Code::kCorrupt, "slot {} of node {} is gone", slot_->number, volume_.node().value);
+    ASSIGN_OR_RETURN(SlotRow row, SlotRow::decode(value->bytes));
+    if (row.request != request_)
+      return error(Code::kFenced, "slot {} of node {} is used by another process", slot_->number, volume_.node().value);
+    slot_->version = value->version;
+    return !row.aborted;
+  }
+
+  Volume& volume_;
+  const uint64_t request_;
+  const Body& body_;
+  SlotPool::Lease slot_;
+  Error last_;
+};
+
+}  // namespace
+
+Result<std::optional<Bytes>> run_transaction(Volume& volume, RequestId request, const Body& body) {
+  if (request.value != 0) {
+    if (auto reply = volume.slots().reply_of(request.value)) return reply;
+  }
+  return Mutation(volume, request.value != 0 ? request.value : volume.slots().made_up_request(), body).run();
+}
+
+Result<kv::Version> run_repeatable(kv::Engine& engine, Clock& clock, Random& random,
+                                   const std::function<Status(kv::Transaction&)>& body) {
+  Backoff backoff(clock, random);
+  Error last;
+  for (; !backoff.exhausted(); backoff.pause()) {
+    auto transaction = engine.begin();
+    auto status = body(*transaction);
+    if (status) {
+      auto version = transaction->commit();
+      if (version) return version;
+      last = std::move(version).error();
+    } else {
+      last = std::move(status).error();
+    }
+    if (last.code != Code::kConflict && last.code != Code::kMaybeCommitted) return tl::unexpected<Error>(last);
+  }
+  return error(Code::kUnavailable, "gave up after {} attempts: {}", limits::kTransactionAttempts, last.what);
+}
+
+}  // namespace weir::meta

@@ -1,0 +1,82 @@
+#include "meta/slot_pool.h"
+
+#include <algorithm>
+
+#include "meta/keys.h"
+#include "meta/rows.h"
+#include "meta/run_transaction.h"
+#include "meta/volume.h"
+
+namespace weir::meta {
+
+Result<std::unique_ptr<SlotPool>> SlotPool::open(Volume& volume) {
+  std::unique_ptr<SlotPool> pool(new SlotPool(volume.random().next_u64()));
+  std::vector<Bytes> slot_keys;
+  for (uint32_t number = 0; number < limits::kSlots; ++number) {
+    slot_keys.push_back(keys::slot(volume.node(), number));
+    pool->slots_[number] = Slot{number, slot_keys.back(), 0};
+  }
+
+  std::vector<SlotRow> rows;
+  ASSIGN_OR_RETURN(kv::Version version,
+                   run_repeatable(volume.engine(), volume.clock(), volume.random(), [&](kv::Transaction& transaction) {
+                     rows.assign(limits::kSlots, SlotRow());
+                     auto values = transaction.get_many(slot_keys);
+                     if (!values) return Status(tl::unexpected<Error>(values.error()));
+                     for (uint32_t number = 0; number < limits::kSlots; ++number) {
+                       if (auto& value = (*values)[number]) {
+                         auto row = SlotRow::decode(value->bytes);
+                         if (!row) return Status(tl::unexpected<Error>(row.error()));
+                         rows[number] = std::move(*row);
+                       }
+                       transaction.put(slot_keys[number], rows[number].encode());
+                     }
+                     return Status();
+                   }));
+
+  // Outcomes that someone may still ask for lie at the bottom, so that they are overwritten last.
+  std::vector<uint32_t> wanted, others;
+  MutexLock lock(pool->mutex_);
+  for (uint32_t number = 0; number < limits::kSlots; ++number) {
+    pool->slots_[number].version = version;
+    SlotRow& row = rows[number];
+    bool is_wanted = row.request != 0 && (row.request & kMadeUp) == 0 && !row.aborted;
+    (is_wanted ? wanted : others).push_back(number);
+    if (is_wanted) pool->replies_[row.request] = std::move(row.reply);
+  }
+  pool->any_replies_ = !pool->replies_.empty();
+  pool->free_ = wanted;
+  pool->free_.insert(pool->free_.end(), others.rbegin(), others.rend());
+  return pool;
+}
+
+SlotPool::Lease SlotPool::lease() {
+  MutexLock lock(mutex_);
+  while (free_.empty()) returned_.wait(mutex_);
+  uint32_t number = free_.back();
+  free_.pop_back();
+  return Lease(*this, number);
+}
+
+void SlotPool::give_back(uint32_t number, bool usable) {
+  if (!usable) return;
+  MutexLock lock(mutex_);
+  free_.push_back(number);
+  returned_.notify_one();
+}
+
+std::optional<Bytes> SlotPool::reply_of(uint64_t request) {
+  if (!any_replies_.load(std::memory_order_acquire)) return std::nullopt;
+  MutexLock lock(mutex_);
+  auto found = replies_.find(request);
+  if (found == replies_.end()) return std::nullopt;
+  return found->second;
+}
+
+void SlotPool::remember(uint64_t request, Bytes reply) {
+  MutexLock lock(mutex_);
+  replies_[request] = std::move(reply);
+  any_replies_.store(true, std::memory_order_release);
+}
+
+}  // namespace weir::meta
