@@ -1,0 +1,166 @@
+#include "daemon/volume/node_lease.h"
+
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <thread>
+
+#include "base/limits.h"
+#include "daemon/volume/process_identity.h"
+#include "kv/memory/memory_engine.h"
+#include "meta/keys.h"
+#include "testing/fake_clock.h"
+
+namespace weir {
+namespace {
+
+constexpr NodeId kNode{1};
+
+/// The memory engine, passed off as one that other machines use too.
+class SharedEngine : public kv::Engine {
+ public:
+  std::unique_ptr<kv::Transaction> begin() override { return memory_.begin(); }
+  Status barrier() override { return memory_.barrier(); }
+  kv::Capabilities capabilities() const override { return {.shared = true}; }
+  std::string name() const override { return "shared"; }
+
+ private:
+  kv::MemoryEngine memory_;
+};
+
+class Lease : public ::testing::Test {
+ protected:
+  Result<std::unique_ptr<NodeLease>> take(const std::string& mount_point = "/data") {
+    return NodeLease::take(engine_, {kNode, mount_point, "/cache"}, clock_, random_);
+  }
+  /// As a process elsewhere would have left the rows.
+  void pretend_holder(ProcessIdentity process, uint64_t renewals = 0) {
+    NodeInfo info{.epoch = 41,
+                  .active = true,
+                  .host = "other",
+                  .mount_point = "/mnt/x",
+                  .cache_directory = "/c",
+                  .process = std::move(process)};
+    auto transaction = engine_.begin();
+    transaction->put(meta::keys::node(kNode), info.encode());
+    transaction->put(meta::keys::lease(kNode), LeaseRow{41, renewals}.encode());
+    ASSERT_TRUE(transaction->commit());
+  }
+  void renew_holder() {
+    auto transaction = engine_.begin();
+    transaction->put(meta::keys::lease(kNode), LeaseRow{41, 2}.encode());
+    ASSERT_TRUE(transaction->commit());
+  }
+
+  SharedEngine engine_;
+  testing::FakeClock clock_;
+  SeededRandom random_{7};
+};
+
+/// Does something the first time anybody sleeps.
+class WakingClock : public testing::FakeClock {
+ public:
+  explicit WakingClock(std::function<void()> action) : action_(std::move(action)) {}
+  void sleep_ms(int64_t duration_ms) override {
+    FakeClock::sleep_ms(duration_ms);
+    if (action_) std::exchange(action_, nullptr)();
+  }
+
+ private:
+  std::function<void()> action_;
+};
+
+TEST_F(Lease, ANodeThatLeftProperlyIsTakenAtOnce) {
+  take().value().reset();
+  int64_t before_ns = clock_.monotonic_ns();
+  auto lease = take();
+  ASSERT_TRUE(lease);
+  EXPECT_EQ((*lease)->info().epoch, 2u);
+  EXPECT_EQ(clock_.monotonic_ns(), before_ns);
+}
+
+TEST_F(Lease, ALivingHolderIsNamed) {
+  pretend_holder({"another boot", 1, 4711, 5});
+  WakingClock clock([&] { renew_holder(); });
+  auto lease = NodeLease::take(engine_, {kNode, "/data", ""}, clock, random_);
+  ASSERT_FALSE(lease);
+  EXPECT_EQ(lease.error().code, Code::kBusy);
+  for (const char* part : {"4711", "other", "/mnt/x"})
+    EXPECT_NE(lease.error().what.find(part), std::string::npos) << part;
+}
+
+TEST_F(Lease, AHolderThatShowsNoLifeForTheWholeLeaseLosesTheNode) {
+  pretend_holder({"another boot", 1, 4711, 5});
+  auto lease = take();
+  ASSERT_TRUE(lease) << lease.error().what;
+  EXPECT_EQ((*lease)->info().epoch, 42u);
+  EXPECT_GE(clock_.monotonic_ns(), limits::kLeaseMs * 1'000'000);
+}
+
+TEST_F(Lease, AHolderThatDiedOnThisMachineIsReplacedAtOnce) {
+  pid_t child = ::fork();
+  if (child == 0) ::_exit(0);
+  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+  ProcessIdentity dead = this_process();
+  dead.pid = child;
+  pretend_holder(dead);
+  ASSERT_TRUE(take());
+  EXPECT_EQ(clock_.monotonic_ns(), 0);
+}
+
+TEST_F(Lease, AProcessOfAnotherPidNamespaceIsNotTakenForDead) {
+  ProcessIdentity process = this_process();
+  process.pid = 1 << 22;  // above every pid
+  EXPECT_TRUE(is_surely_dead(process));
+  ++process.pid_namespace;
+  EXPECT_FALSE(is_surely_dead(process));
+  process = this_process();
+  EXPECT_FALSE(is_surely_dead(process));
+  ++process.started;
+  EXPECT_TRUE(is_surely_dead(process));
+}
+
+TEST_F(Lease, WhoWasTakenOverNeitherRenewsNorSignsOffForTheOther) {
+  auto lease = take().value();
+  pretend_holder({"another boot", 1, 4711, 5});
+  lease.reset();
+  auto info = last_node_info(engine_, kNode);
+  ASSERT_TRUE(info && info->has_value());
+  EXPECT_TRUE((*info)->active);
+  EXPECT_EQ((*info)->host, "other");
+}
+
+TEST_F(Lease, TheCacheDirectoryIsRememberedForWhoDoesNotNameOne) {
+  take().value().reset();
+  auto lease = NodeLease::take(engine_, {kNode, "", ""}, clock_, random_).value();
+  EXPECT_EQ(lease->info().cache_directory, "/cache");
+}
+
+TEST_F(Lease, OfTwoAtOnceOneWins) {
+  pretend_holder({"another boot", 1, 4711, 5});
+  std::atomic<int> won = 0;
+  std::vector<std::unique_ptr<NodeLease>> leases(2);
+  std::vector<std::thread> threads;
+  for (auto& lease : leases)
+    threads.emplace_back([&] {
+      SeededRandom random(1);
+      testing::FakeClock clock;
+      auto taken = NodeLease::take(engine_, {kNode, "/data", ""}, clock, random);
+      if (!taken) return;
+      ++won;
+      lease = std::move(*taken);
+    });
+  for (std::thread& thread : threads) thread.join();
+  // Both are this process, so the second may find the first alive and be refused, never be let in beside it.
+  auto info = last_node_info(engine_, kNode).value().value();
+  int owners = 0;
+  for (auto& lease : leases)
+    if (lease && lease->info().epoch == info.epoch) ++owners;
+  EXPECT_EQ(owners, 1);
+  EXPECT_GE(won, 1);
+}
+
+}  // namespace
+}  // namespace weir

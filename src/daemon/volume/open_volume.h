@@ -1,0 +1,50 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "daemon/volume/metadata_url.h"
+#include "daemon/volume/node_lease.h"
+#include "kv/engine.h"
+#include "meta/volume.h"
+#include "model/records.h"
+#include "object/object_store.h"
+
+namespace weir {
+
+/// The one node of a volume, until there are several.
+inline constexpr NodeId kSingleNode{1};
+
+/// A volume with its metadata and its object store, held by this process alone. Parts in the order in which they use
+/// each other.
+struct OpenedVolume {
+  SystemClock clock;
+  SystemRandom random;
+  std::unique_ptr<kv::Engine> engine;
+  std::unique_ptr<NodeLease> lease;
+  std::unique_ptr<meta::Volume> volume;
+  std::unique_ptr<object::ObjectStore> plain_store;
+  std::unique_ptr<object::ObjectStore> store;  // with retries, over plain_store
+  std::string cache_directory;
+};
+
+struct OpenRequest {
+  MetadataUrl metadata;
+  std::string mount_point;      // empty: for a command on the unmounted volume
+  std::string cache_directory;  // empty: the one used last, or one below state_home()
+};
+
+/// NotFound: no volume there. Busy: mounted, with where. Unsupported: of a newer format. Unavailable, Invalid: the
+/// object store is gone, or is another volume's. Each a sentence. Blocks; up to limits::kLeaseMs on shared metadata.
+Result<std::unique_ptr<OpenedVolume>> open_volume(const OpenRequest& request);
+
+/// The settings of the volume in `engine`. NotFound and Unsupported as above. Takes nothing and changes nothing.
+Result<VolumeSettings> read_settings(kv::Engine& engine, const MetadataUrl& metadata);
+
+/// What the object store of a volume is marked with.
+std::string store_marker(const VolumeSettings& settings);
+
+}  // namespace weir
