@@ -24,7 +24,8 @@ class EngineHarness {
 
 struct EngineKind {
   std::string name;
-  std::function<std::unique_ptr<EngineHarness>()> make;
+  /// An error fails the test.
+  std::function<Result<std::unique_ptr<EngineHarness>>()> make;
 };
 
 inline void PrintTo(const EngineKind& kind, std::ostream* out) { *out << kind.name; }
@@ -32,7 +33,11 @@ inline void PrintTo(const EngineKind& kind, std::ostream* out) { *out << kind.na
 /// The contract of engine.h as tests (conformance_*_test.cc), which every engine passes (engines_test.cc lists them).
 class EngineConformance : public ::testing::TestWithParam<EngineKind> {
  protected:
-  void SetUp() override { harness_ = GetParam().make(); }
+  void SetUp() override {
+    Result<std::unique_ptr<EngineHarness>> made = GetParam().make();
+    ASSERT_TRUE(made) << made.error().what;
+    harness_ = std::move(*made);
+  }
 
   Engine& engine() { return harness_->engine(); }
   void reopen() { harness_->reopen(); }

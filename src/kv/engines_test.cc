@@ -1,6 +1,7 @@
 #include "base/check.h"
 #include "kv/conformance.h"
 #include "kv/faulty/faulty_engine.h"
+#include "testing/postgres_server.h"
 #include "testing/temporary_directory.h"
 
 namespace weir::kv {
@@ -49,14 +50,33 @@ class FaultyHarness : public EngineHarness {
   FaultyEngine engine_{opened("memory:", true), 1};
 };
 
+/// A schema of its own in a server that all tests of this program share.
+class PostgresHarness : public EngineHarness {
+ public:
+  explicit PostgresHarness(const std::string& url) : url_(url), engine_(opened(url, true)) {}
+  Engine& engine() override { return *engine_; }
+  void reopen() override { engine_ = opened(url_, false); }
+
+ private:
+  const std::string url_;
+  std::unique_ptr<Engine> engine_;
+};
+
+Result<std::unique_ptr<EngineHarness>> make_postgres() {
+  static Result<std::unique_ptr<testing::PostgresServer>> server = testing::PostgresServer::start();
+  static int schemas = 0;
+  if (!server) return tl::unexpected<Error>(server.error());
+  return std::make_unique<PostgresHarness>((*server)->url(fmt::format("schema=test{}", ++schemas)));
+}
+
 template <class Harness>
 EngineKind kind(const std::string& name) {
-  return {name, [] { return std::make_unique<Harness>(); }};
+  return {name, []() -> Result<std::unique_ptr<EngineHarness>> { return std::make_unique<Harness>(); }};
 }
 
 INSTANTIATE_TEST_SUITE_P(Engines, EngineConformance,
                          ::testing::Values(kind<MemoryHarness>("memory"), kind<RocksdbHarness>("rocksdb"),
-                                           kind<FaultyHarness>("faulty")),
+                                           kind<FaultyHarness>("faulty"), EngineKind{"postgres", make_postgres}),
                          [](const auto& test) { return test.param.name; });
 
 }  // namespace

@@ -1,0 +1,43 @@
+#include "kv/postgres/postgres_engine.h"
+
+#include "kv/postgres/postgres_transaction.h"
+
+namespace weir::kv {
+namespace {
+
+class PostgresEngine final : public Engine {
+ public:
+  explicit PostgresEngine(PostgresUrl url) : schema_(url.schema), pool_(std::move(url)) {}
+
+  Status set_up(bool create) {
+    ASSIGN_OR_RETURN(PostgresPool::Lease lease, pool_.checkout());
+    return create ? schema_.create(*lease.operator->(), name()) : schema_.check(*lease.operator->(), name());
+  }
+
+  std::unique_ptr<Transaction> begin() override { return std::make_unique<PostgresTransaction>(pool_, schema_); }
+  // Every commit waited for the server's own log.
+  Status barrier() override { return {}; }
+  Capabilities capabilities() const override {
+    Capabilities capabilities;
+    capabilities.shared = true;
+    capabilities.durable_commit = true;
+    capabilities.persistent = true;
+    return capabilities;
+  }
+  std::string name() const override { return pool_.url().display; }
+
+ private:
+  const PostgresSchema schema_;
+  PostgresPool pool_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Engine>> open_postgres(const std::string& url, bool create) {
+  ASSIGN_OR_RETURN(PostgresUrl parsed, parse_postgres_url(url));
+  auto engine = std::make_unique<PostgresEngine>(std::move(parsed));
+  TRY(engine->set_up(create));
+  return engine;
+}
+
+}  // namespace weir::kv

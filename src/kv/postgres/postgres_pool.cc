@@ -1,0 +1,60 @@
+#include "kv/postgres/postgres_pool.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/limits.h"
+
+namespace weir::kv {
+
+PostgresPool::~PostgresPool() {
+  MutexLock lock(mutex_);
+  CHECK(leased_ == 0);
+}
+
+Result<PostgresPool::Lease> PostgresPool::checkout() {
+  ASSIGN_OR_RETURN(std::unique_ptr<PostgresConnection> connection, take());
+  if (!connection) {
+    Result<std::unique_ptr<PostgresConnection>> opened = PostgresConnection::connect(url_);
+    if (!opened) {
+      give_up_one();
+      return tl::unexpected<Error>(std::move(opened).error());
+    }
+    connection = std::move(*opened);
+  }
+  return Lease(*this, std::move(connection));
+}
+
+Result<std::unique_ptr<PostgresConnection>> PostgresPool::take() {
+  const int64_t deadline_ns = SystemClock().monotonic_ns() + limits::kPostgresCheckoutMs * 1'000'000;
+  MutexLock lock(mutex_);
+  while (leased_ == limits::kPostgresConnections) {
+    const int64_t left_ns = deadline_ns - SystemClock().monotonic_ns();
+    if (left_ns <= 0)
+      return error(Code::kUnavailable, "all {} connections to {} were in use for {} ms", limits::kPostgresConnections,
+                   url_.server, limits::kPostgresCheckoutMs);
+    returned_.wait_for_ms(mutex_, left_ns / 1'000'000 + 1);
+  }
+  ++leased_;
+  while (!idle_.empty()) {
+    std::unique_ptr<PostgresConnection> connection = std::move(idle_.back());
+    idle_.pop_back();
+    if (!connection->hung_up()) return connection;
+  }
+  return std::unique_ptr<PostgresConnection>();
+}
+
+void PostgresPool::give_back(std::unique_ptr<PostgresConnection> connection) {
+  MutexLock lock(mutex_);
+  CHECK(leased_ > 0);
+  --leased_;
+  if (!connection->lost()) idle_.push_back(std::move(connection));
+  returned_.notify_one();
+}
+
+void PostgresPool::give_up_one() {
+  MutexLock lock(mutex_);
+  --leased_;
+  returned_.notify_one();
+}
+
+}  // namespace weir::kv

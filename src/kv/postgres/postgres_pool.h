@@ -1,0 +1,58 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "base/mutex.h"
+#include "kv/postgres/postgres_connection.h"
+
+namespace weir::kv {
+
+/// At most limits::kPostgresConnections connections to one database, opened when needed. Thread-safe.
+class PostgresPool {
+ public:
+  explicit PostgresPool(PostgresUrl url) : url_(std::move(url)) {}
+  /// Requires: all leases are gone.
+  ~PostgresPool();
+
+  /// A connection for one user; the destructor gives it back, or closes it when it is lost.
+  class Lease {
+   public:
+    Lease(PostgresPool& pool, std::unique_ptr<PostgresConnection> connection)
+        : pool_(&pool), connection_(std::move(connection)) {}
+    Lease(Lease&&) = default;
+    Lease& operator=(Lease&&) = delete;
+    ~Lease() {
+      if (connection_) pool_->give_back(std::move(connection_));
+    }
+    PostgresConnection* operator->() const { return connection_.get(); }
+    /// It is closed, not given back: the server ends whatever it was in the middle of.
+    void discard() {
+      connection_.reset();
+      pool_->give_up_one();
+    }
+
+   private:
+    PostgresPool* pool_;
+    std::unique_ptr<PostgresConnection> connection_;
+  };
+
+  /// Blocks: while all are in use, at most limits::kPostgresCheckoutMs, then Unavailable; and for connecting.
+  Result<Lease> checkout();
+  const PostgresUrl& url() const { return url_; }
+
+ private:
+  void give_back(std::unique_ptr<PostgresConnection> connection);
+  /// Waits for the right to one connection, and takes an idle one with it when there is.
+  Result<std::unique_ptr<PostgresConnection>> take();
+  void give_up_one();
+
+  const PostgresUrl url_;
+  Mutex mutex_;
+  ConditionVariable returned_;
+  std::vector<std::unique_ptr<PostgresConnection>> idle_ GUARDED_BY(mutex_);
+  /// In use or being opened.
+  size_t leased_ GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace weir::kv
