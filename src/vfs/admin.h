@@ -17,15 +17,15 @@ struct FileStatus {
   FileType type = FileType::kFile;
   uint64_t size = 0;
   uint64_t generation = 0;
-  std::string form;              // "inline", "small", "image"
-  ManifestId manifest;           // zero for inline content
-  uint64_t chunks = 0;           // holes included
+  std::string form;     // "inline", "small", "image"
+  ManifestId manifest;  // zero for inline content
+  uint64_t chunks = 0;  // holes included
   uint64_t holes = 0;
-  uint64_t chunks_cached = 0;    // of those that are not holes
-  bool complete = false;         // all of it is in this node's cache
+  uint64_t chunks_cached = 0;  // of those that are not holes
+  bool complete = false;       // all of it is in this node's cache
   meta::ContentState state = meta::ContentState::kLocal;
-  uint64_t chunks_stored = 0;    // of those that are not holes
-  bool unpublished = false;      // written since it was last published
+  uint64_t chunks_stored = 0;  // of those that are not holes
+  bool unpublished = false;    // written since it was last published
   uint64_t open_handles = 0;
 };
 /// As of now, unpublished writes not counted in. NotFound.
@@ -44,10 +44,13 @@ using TreeWatcher = std::function<bool(const TreeProgress&)>;
 
 /// Returns when everything below `inode` (a file or a directory), unpublished writes of open files included, is as safe
 /// as `state`. Uploads of these files go first.
-Result<TreeProgress> sync_tree(Filesystem& filesystem, InodeId inode, meta::ContentState state, const TreeWatcher& watch);
-/// Brings all content below `inode` into the node's cache. Files that fail are counted and named, and do not stop the rest.
+Result<TreeProgress> sync_tree(Filesystem& filesystem, InodeId inode, meta::ContentState state,
+                               const TreeWatcher& watch);
+/// Brings all content below `inode` into the node's cache. Files that fail are counted and named, and do not stop the
+/// rest.
 Result<TreeProgress> warm_tree(Filesystem& filesystem, InodeId inode, const TreeWatcher& watch);
-/// Drops the local copies of what is stored and not in use below `inode`. bytes_done: freed. `failed`: in use or not stored.
+/// Drops the local copies of what is stored and not in use below `inode`. bytes_done: freed. `failed`: in use or not
+/// stored.
 Result<TreeProgress> evict_tree(Filesystem& filesystem, InodeId inode, const TreeWatcher& watch);
 
 /// Runs the collector; `ignore_grace` deletes what is not referenced at once.
@@ -57,17 +60,17 @@ struct UploadStatus {
   uint64_t backlog_bytes = 0;
   uint64_t backlog_contents = 0;
   int64_t oldest_age_ms = 0;
-  uint64_t uploaded_bytes = 0;       // since the start
+  uint64_t uploaded_bytes = 0;  // since the start
   uint64_t uploaded_chunks = 0;
-  uint64_t deduplicated_bytes = 0;   // already in the store
+  uint64_t deduplicated_bytes = 0;  // already in the store
   uint64_t errors = 0;
   std::string last_error;
 };
 struct ReadStatus {
-  uint64_t cache_bytes = 0;    // served from this node's disk
-  uint64_t store_bytes = 0;    // fetched from the object store
+  uint64_t cache_bytes = 0;  // served from this node's disk
+  uint64_t store_bytes = 0;  // fetched from the object store
   uint64_t fills_running = 0;
-  uint64_t corrupt_chunks = 0; // fetched, found wrong, dropped
+  uint64_t corrupt_chunks = 0;  // fetched, found wrong, dropped
 };
 struct FilesystemStatus {
   cache::Usage cache;
@@ -81,6 +84,7 @@ struct FilesystemStatus {
 FilesystemStatus status(Filesystem& filesystem);
 
 /// Blocks: until everything that was closed is stored, or the time is over. Bytes that are left.
-uint64_t drain_uploads(Filesystem& filesystem, int64_t timeout_ms, const std::function<void(uint64_t left_bytes)>& watch);
+uint64_t drain_uploads(Filesystem& filesystem, int64_t timeout_ms,
+                       const std::function<void(uint64_t left_bytes)>& watch);
 
 }  // namespace weir::vfs

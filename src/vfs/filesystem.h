@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "cache/cache.h"
-#include "meta/names.h"
 #include "meta/attributes.h"
+#include "meta/names.h"
 #include "object/object_store.h"
 #include "vfs/types.h"
 
@@ -17,15 +17,16 @@ namespace weir::vfs {
 
 struct FilesystemOptions {
   Lifetimes lifetimes;
-  std::string control_path;           // told to who asks for the root's xattr user.weir.control
-  int64_t read_timeout_ms = 60'000;   // a read that nobody can serve waits no longer than this
+  std::string control_path;          // told to who asks for the root's xattr user.weir.control
+  int64_t read_timeout_ms = 60'000;  // a read that nobody can serve waits no longer than this
   size_t fetch_threads = 8;
   size_t upload_threads = 4;
   size_t hash_threads = 2;
-  bool upload = true;                 // false: leave it to the next mount (tests)
+  bool upload = true;  // false: leave it to the next mount (tests)
 };
 
 class Core;
+struct DirectoryHandle;
 
 /// The filesystem that the kernel channel serves: joins names (meta), the node's disk (cache) and the object store.
 /// Thread-safe. Every method may block on the engine and the local disk, and where it says so on the object store.
@@ -34,8 +35,8 @@ class Filesystem {
  public:
   /// Publishes what an earlier life left in staging, releases its orphans, and starts the background work.
   /// Does not own its arguments, which must outlive it.
-  static Result<std::unique_ptr<Filesystem>> start(meta::Volume& volume, cache::Cache& cache, object::ObjectStore& store,
-                                                   const FilesystemOptions& options);
+  static Result<std::unique_ptr<Filesystem>> start(meta::Volume& volume, cache::Cache& cache,
+                                                   object::ObjectStore& store, const FilesystemOptions& options);
   /// Publishes what is still open for writing, stops the background work.
   ~Filesystem();
 
@@ -45,10 +46,11 @@ class Filesystem {
   Result<Entry> lookup(KernelNode parent, std::string_view name);
   /// mkdir, mknod, symlink.
   Result<Entry> make(const Caller& caller, KernelNode parent, std::string_view name, const meta::NewInode& wanted);
-  Result<CreatedFile> create(const Caller& caller, KernelNode parent, std::string_view name, const meta::NewInode& wanted,
-                             int open_flags);
+  Result<CreatedFile> create(const Caller& caller, KernelNode parent, std::string_view name,
+                             const meta::NewInode& wanted, int open_flags);
   /// O_TMPFILE.
-  Result<CreatedFile> create_unnamed(const Caller& caller, KernelNode parent, const meta::NewInode& wanted, int open_flags);
+  Result<CreatedFile> create_unnamed(const Caller& caller, KernelNode parent, const meta::NewInode& wanted,
+                                     int open_flags);
   Result<Entry> link(const Caller& caller, KernelNode node, KernelNode parent, std::string_view name);
   Status unlink(const Caller& caller, KernelNode parent, std::string_view name);
   Status remove_directory(const Caller& caller, KernelNode parent, std::string_view name);
@@ -80,7 +82,8 @@ class Filesystem {
   bool flush_is_long(HandleId handle);
   /// Publishes unpublished writes of the file, and ends the POSIX locks of `lock_owner` on it.
   Status flush(const Caller& caller, HandleId handle, uint64_t lock_owner);
-  /// Ends the handle; a flock of `flock_owner` goes with it. Never fails for the caller: what cannot be published stays staged and is logged.
+  /// Ends the handle; a flock of `flock_owner` goes with it. Never fails for the caller: what cannot be published stays
+  /// staged and is logged.
   void release(const Caller& caller, HandleId handle, std::optional<uint64_t> flock_owner);
   Status sync(const Caller& caller, HandleId handle, bool data_only);
   /// fallocate(2): mode bits as the kernel has them.
@@ -88,22 +91,23 @@ class Filesystem {
   /// SEEK_DATA and SEEK_HOLE; NoDevice behind the end.
   Result<uint64_t> seek(HandleId handle, uint64_t offset, bool data);
   /// Bytes copied. Whole chunks of published content are shared, not copied.
-  Result<uint64_t> copy_range(const Caller& caller, HandleId from, uint64_t from_offset, HandleId to, uint64_t to_offset,
-                              uint64_t length);
+  Result<uint64_t> copy_range(const Caller& caller, HandleId from, uint64_t from_offset, HandleId to,
+                              uint64_t to_offset, uint64_t length);
 
   // Directories.
   Result<HandleId> open_directory(KernelNode node);
-  /// Calls `take` for each entry behind `cookie` until it returns false (buffer full) or the directory ends. Handles "."
-  /// and ".." too.
-  Status read_directory(HandleId handle, uint64_t cookie, bool plus, const std::function<bool(const DirectoryItem&)>& take);
+  /// Calls `take` for each entry behind `cookie` until it returns false (buffer full) or the directory ends. Handles
+  /// "." and ".." too.
+  Status read_directory(HandleId handle, uint64_t cookie, bool plus,
+                        const std::function<bool(const DirectoryItem&)>& take);
   void release_directory(HandleId handle);
   Status sync_directory(HandleId handle);
 
   // Locks.
   /// The first lock that conflicts with `wanted`, or one of type kNone.
   Result<Lock> get_lock(KernelNode node, const Lock& wanted);
-  /// Takes, changes or (kNone) releases. With `wait`, `done` is called when granted; without, at once. Interrupted after
-  /// interrupt_lock(). Writes made under a lock are published before it is released.
+  /// Takes, changes or (kNone) releases. With `wait`, `done` is called when granted; without, at once. Interrupted
+  /// after interrupt_lock(). Writes made under a lock are published before it is released.
   void set_lock(const Caller& caller, KernelNode node, HandleId handle, const Lock& wanted, bool wait, LockDone done);
   void interrupt_lock(uint64_t unique);
 
@@ -111,6 +115,10 @@ class Filesystem {
 
  private:
   explicit Filesystem(std::unique_ptr<Core> core);
+  Result<CreatedFile> open_new(const Inode& inode, int open_flags);
+  Status read_plus(const DirectoryHandle& handle, uint64_t cookie,
+                   const std::function<bool(const DirectoryItem&)>& take);
+
   std::unique_ptr<Core> core_;
 };
 

@@ -10,8 +10,9 @@
 
 namespace weir::vfs {
 
-/// What the kernel calls an inode: the inode number in the low 48 bits, the kernel epoch above. A node id is one version
-/// of one content as far as the kernel caches it; attributes always show the one inode number (docs/kernel-channel.md).
+/// What the kernel calls an inode: the inode number in the low 48 bits, the kernel epoch above. A node id is one
+/// version of one content as far as the kernel caches it; attributes always show the one inode number
+/// (docs/kernel-channel.md).
 struct KernelNode {
   uint64_t value = 0;
   InodeId inode() const { return InodeId{value & kInodeIdMax}; }
@@ -24,8 +25,8 @@ struct KernelNode {
 struct Caller {
   uint32_t uid = 0;
   uint32_t gid = 0;
-  uint32_t pid = 0;       // 0: in another pid namespace
-  uint64_t unique = 0;    // the kernel's number of the request
+  uint32_t pid = 0;     // 0: in another pid namespace
+  uint64_t unique = 0;  // the kernel's number of the request
 };
 
 /// What stat shows.
@@ -84,10 +85,10 @@ struct SetAttributes {
 
 struct DirectoryItem {
   std::string name;
-  uint64_t next_cookie = 0;        // where the walk goes on behind this entry
+  uint64_t next_cookie = 0;  // where the walk goes on behind this entry
   FileType type = FileType::kFile;
   InodeId inode;
-  std::optional<Entry> entry;      // with `plus`; not for "." and ".."
+  std::optional<Entry> entry;  // with `plus`; not for "." and ".."
 };
 
 struct VolumeStatistics {
@@ -104,9 +105,9 @@ enum class LockKind : uint8_t { kPosix, kFlock };  // fcntl (POSIX and OFD) by r
 struct Lock {
   LockKind kind = LockKind::kPosix;
   LockType type = LockType::kNone;
-  uint64_t owner = 0;   // as the kernel names it
+  uint64_t owner = 0;  // as the kernel names it
   uint64_t first = 0;
-  uint64_t last = 0;    // inclusive; UINT64_MAX>>1 (OFFSET_MAX) or above: to the end
+  uint64_t last = 0;  // inclusive; UINT64_MAX>>1 (OFFSET_MAX) or above: to the end
   uint32_t pid = 0;
 };
 

@@ -1,0 +1,220 @@
+#include "vfs/admin.h"
+
+#include "meta/attributes.h"
+#include "model/chunk.h"
+#include "vfs/collector.h"
+#include "vfs/core.h"
+#include "vfs/publisher.h"
+#include "vfs/tree.h"
+#include "vfs/uploader.h"
+
+namespace weir::vfs {
+
+namespace {
+
+constexpr int64_t kPollMs = 10;
+
+/// What a command does to one file; bytes that count as done.
+using FileWork = std::function<Result<uint64_t>(const Inode&)>;
+
+Result<TreeProgress> work_on_tree(Core& core, InodeId top, const FileWork& work, const TreeWatcher& watch) {
+  TreeProgress progress;
+  TRY(visit_files(core, top, [&](const Inode& inode, const std::string&) {
+    ++progress.files_total;
+    progress.bytes_total += inode.size;
+    return true;
+  }));
+  bool stopped = false;
+  TRY(visit_files(core, top, [&](const Inode& inode, const std::string& path) {
+    Result<uint64_t> done = work(inode);
+    if (done) progress.bytes_done += *done;
+    if (!done && done.error().code == Code::kNotFound) done = 0;  // removed meanwhile
+    if (!done) {
+      ++progress.failed;
+      progress.last_error = path.empty() ? done.error().what : fmt::format("{}: {}", path, done.error().what);
+    }
+    ++progress.files_done;
+    stopped = watch && !watch(progress);
+    return !stopped;
+  }));
+  if (stopped)
+    return error(Code::kInterrupted, "stopped after {} of {} files", progress.files_done, progress.files_total);
+  return progress;
+}
+
+Status publish_if_open(Core& core, InodeId inode) {
+  FileRef file = core.files.find(inode);
+  if (!file) return {};
+  Status published = publish(core, {}, *file);
+  core.let_go(std::move(file));
+  return published;
+}
+
+Result<uint64_t> sync_file(Core& core, InodeId id, meta::ContentState state, const std::function<bool()>& keep_going) {
+  TRY(publish_if_open(core, id));
+  FileRef file = core.files.acquire(id);
+  Status synced = sync_published(core, *file);
+  core.let_go(std::move(file));
+  TRY(synced);
+  while (true) {
+    ASSIGN_OR_RETURN(Inode inode, meta::get_inode(core.volume, id));
+    // A zone of one node has no second one: there, `zone` is as safe as `stored`.
+    if (state == meta::ContentState::kLocal) return inode.size;
+    ASSIGN_OR_RETURN(auto now, meta::content_state(core.volume, inode));
+    if (now == meta::ContentState::kStored) return inode.size;
+    if (!core.uploader) return error(Code::kUnavailable, "uploads are switched off on this mount");
+    if (!keep_going()) return error(Code::kInterrupted, "stopped while waiting for the upload");
+    core.uploader->wake();
+    core.volume.clock().sleep_ms(kPollMs);
+  }
+}
+
+Result<uint64_t> warm_file(Core& core, const Inode& inode) {
+  FileRef file = core.files.acquire(inode.id);
+  auto warm = [&]() -> Status {
+    ASSIGN_OR_RETURN(auto version, core.version_of(*file));
+    if (!version->has_image()) {
+      auto bytes = version->whole();
+      return bytes ? Status() : Status(tl::unexpected<Error>(bytes.error()));
+    }
+    ASSIGN_OR_RETURN(auto image, version->image());
+    core.filler.start(image, 0);
+    return core.filler.wait(image);
+  };
+  Status warmed = warm();
+  core.let_go(std::move(file));
+  TRY(warmed);
+  return inode.size;
+}
+
+struct Names {
+  ManifestId manifest;
+  std::vector<ChunkId> chunks;
+};
+
+Result<Names> names_of(Core& core, const Inode& inode) {
+  if (inode.type != FileType::kFile || inode.content.form == weir::Content::Form::kInline) return Names{};
+  ASSIGN_OR_RETURN(auto chunks, meta::load_chunks(core.volume, inode));
+  return Names{inode.content.manifest, std::move(chunks)};
+}
+
+Result<uint64_t> evict_file(Core& core, const Inode& inode) {
+  ASSIGN_OR_RETURN(Names names, names_of(core, inode));
+  if (names.manifest.is_zero()) return uint64_t{0};
+  // An idle file keeps its image open only while it has users.
+  if (inode.size <= limits::kSmallContentBytes) {
+    if (names.chunks[0].is_zero()) return uint64_t{0};
+    ASSIGN_OR_RETURN(auto kept, core.cache.get_small(names.chunks[0]));
+    if (!kept) return uint64_t{0};
+    TRY(core.cache.evict_small(names.chunks[0]));
+    return inode.size;
+  }
+  auto present = core.cache.present_chunks(names.manifest);
+  if (!present) return uint64_t{0};
+  TRY(core.cache.evict_image(names.manifest));
+  return std::min(inode.size, *present * limits::kChunkBytes);
+}
+
+Status count_cached(Core& core, const Names& names, FileStatus& status) {
+  if (status.form == "small") {
+    ASSIGN_OR_RETURN(auto kept, core.cache.get_small(names.chunks[0]));
+    status.chunks_cached = kept && status.holes == 0 ? 1 : 0;
+  } else if (status.form == "image") {
+    status.chunks_cached = core.cache.present_chunks(names.manifest).value_or(0);
+  }
+  status.complete = status.chunks_cached + status.holes == status.chunks;
+  return {};
+}
+
+}  // namespace
+
+Result<FileStatus> file_status(Filesystem& filesystem, InodeId id) {
+  Core& core = filesystem.core();
+  ASSIGN_OR_RETURN(Inode inode, meta::get_inode(core.volume, id));
+  FileStatus status;
+  status.inode = id;
+  status.type = inode.type;
+  status.size = inode.size;
+  status.generation = inode.generation;
+  ASSIGN_OR_RETURN(Names names, names_of(core, inode));
+  status.manifest = names.manifest;
+  status.chunks = names.chunks.size();
+  status.form = names.manifest.is_zero() ? "inline" : inode.size <= limits::kSmallContentBytes ? "small" : "image";
+  std::vector<ChunkId> real;
+  for (const ChunkId& chunk : names.chunks)
+    if (!chunk.is_zero()) real.push_back(chunk);
+  status.holes = names.chunks.size() - real.size();
+  TRY(count_cached(core, names, status));
+  ASSIGN_OR_RETURN(auto records, meta::chunk_records(core.volume, real));
+  for (const auto& record : records)
+    if (record && record->state == ChunkState::kStored) ++status.chunks_stored;
+  status.state = status.chunks_stored == real.size() ? meta::ContentState::kStored : meta::ContentState::kLocal;
+  status.open_handles = core.files.users(id);
+  if (FileRef file = core.files.find(id)) {
+    {
+      MutexLock lock(file->mutex);
+      status.unpublished = file->draft && file->draft->changed();
+    }
+    core.let_go(std::move(file));
+  }
+  return status;
+}
+
+Result<TreeProgress> sync_tree(Filesystem& filesystem, InodeId top, meta::ContentState state,
+                               const TreeWatcher& watch) {
+  Core& core = filesystem.core();
+  TreeProgress last;
+  auto remember = [&](const TreeProgress& progress) {
+    last = progress;
+    return !watch || watch(progress);
+  };
+  return work_on_tree(
+      core, top,
+      [&](const Inode& inode) { return sync_file(core, inode.id, state, [&] { return !watch || watch(last); }); },
+      remember);
+}
+
+Result<TreeProgress> warm_tree(Filesystem& filesystem, InodeId top, const TreeWatcher& watch) {
+  Core& core = filesystem.core();
+  return work_on_tree(
+      core, top, [&](const Inode& inode) { return warm_file(core, inode); }, watch);
+}
+
+Result<TreeProgress> evict_tree(Filesystem& filesystem, InodeId top, const TreeWatcher& watch) {
+  Core& core = filesystem.core();
+  return work_on_tree(
+      core, top, [&](const Inode& inode) { return evict_file(core, inode); }, watch);
+}
+
+Result<meta::CollectReport> collect(Filesystem& filesystem, bool ignore_grace, const meta::KeepGoing& keep_going) {
+  return collect_garbage(filesystem.core(), ignore_grace, keep_going);
+}
+
+FilesystemStatus status(Filesystem& filesystem) {
+  Core& core = filesystem.core();
+  FilesystemStatus status;
+  status.cache = core.cache.usage();
+  if (core.uploader) status.upload = core.uploader->status();
+  status.reads.cache_bytes = core.fetcher.counters().cache_bytes;
+  status.reads.store_bytes = core.fetcher.counters().store_bytes;
+  status.reads.corrupt_chunks = core.fetcher.counters().corrupt_chunks;
+  status.reads.fills_running = core.filler.running();
+  status.open_handles = core.handles.size();
+  for (FileRef& file : core.files.all()) {
+    {
+      MutexLock lock(file->mutex);
+      if (file->draft && file->draft->changed()) ++status.unpublished_files;
+    }
+    ++status.open_files;
+    core.let_go(std::move(file));
+  }
+  status.reports = core.reports();
+  return status;
+}
+
+uint64_t drain_uploads(Filesystem& filesystem, int64_t timeout_ms, const std::function<void(uint64_t)>& watch) {
+  Core& core = filesystem.core();
+  return core.uploader ? core.uploader->drain(timeout_ms, watch) : core.cache.usage().unstored_bytes;
+}
+
+}  // namespace weir::vfs

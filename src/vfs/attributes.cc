@@ -1,0 +1,81 @@
+// Operations on attributes.
+#include "meta/attributes.h"
+
+#include "vfs/bring.h"
+#include "vfs/core.h"
+#include "vfs/filesystem.h"
+#include "vfs/publisher.h"
+
+namespace weir::vfs {
+
+namespace {
+
+constexpr std::string_view kControlXattr = "user.weir.control";
+
+Status truncate(Core& core, File& file, uint64_t size) {
+  if (size > limits::kFileBytes) return error(Code::kTooLarge, "a file has at most {} bytes", limits::kFileBytes);
+  return change_draft(
+      core, file, [&](const Draft& draft, const Given& given) { return draft.needed_to_truncate(size, given); },
+      [&](Draft& draft, const Given& given) { return draft.truncate(size, given); });
+}
+
+}  // namespace
+
+Result<Attributes> Filesystem::get_attributes(KernelNode node) {
+  ASSIGN_OR_RETURN(Inode inode, meta::get_inode(core_->volume, node.inode()));
+  return core_->attributes_of(inode);
+}
+
+Result<Attributes> Filesystem::set_attributes(const Caller& caller, KernelNode node, const SetAttributes& wanted) {
+  int64_t now_ns = core_->volume.clock().realtime_ns();
+  meta::AttributeChange change;
+  change.mode = wanted.mode;
+  change.uid = wanted.uid;
+  change.gid = wanted.gid;
+  change.atime_ns = wanted.atime_now ? now_ns : wanted.atime_ns;
+  change.mtime_ns = wanted.mtime_now ? now_ns : wanted.mtime_ns;
+  change.ctime_ns = wanted.ctime_ns;
+
+  FileRef file = wanted.size ? core_->files.acquire(node.inode()) : core_->files.find(node.inode());
+  Status done;
+  if (wanted.size) done = truncate(*core_, *file, *wanted.size);
+  if (file && done) {
+    MutexLock lock(file->mutex);
+    if (file->draft && change.mtime_ns) file->draft->set_mtime_ns(*change.mtime_ns);
+  }
+  // Who has it open for writing publishes the new size later, together with what is written.
+  if (wanted.size && done && file->writers == 0) done = publish(*core_, {}, *file);
+  Result<Inode> inode = done ? meta::set_attributes(core_->volume, core_->request(caller), node.inode(), change)
+                             : Result<Inode>(tl::unexpected<Error>(done.error()));
+  Result<Attributes> attributes = inode ? Result<Attributes>(core_->attributes_of(*inode))
+                                        : Result<Attributes>(tl::unexpected<Error>(inode.error()));
+  core_->let_go(std::move(file));
+  return attributes;
+}
+
+Result<Bytes> Filesystem::get_xattr(KernelNode node, std::string_view name) {
+  if (node.inode() == kRootInode && name == kControlXattr && !core_->options.control_path.empty())
+    return core_->options.control_path;
+  return meta::get_xattr(core_->volume, node.inode(), name);
+}
+
+Result<std::vector<std::string>> Filesystem::list_xattrs(KernelNode node) {
+  return meta::list_xattrs(core_->volume, node.inode());
+}
+
+Status Filesystem::set_xattr(const Caller& caller, KernelNode node, std::string_view name, std::string_view value,
+                             meta::XattrMode mode, bool clear_setgid) {
+  if (name.starts_with("user.weir."))
+    return error(Code::kPermission, "extended attributes named user.weir.* are Weir's own");
+  auto set = meta::set_xattr(core_->volume, core_->request(caller), node.inode(), name, value, mode, clear_setgid);
+  if (!set) return tl::unexpected<Error>(set.error());
+  return {};
+}
+
+Status Filesystem::remove_xattr(const Caller& caller, KernelNode node, std::string_view name) {
+  auto removed = meta::remove_xattr(core_->volume, core_->request(caller), node.inode(), name);
+  if (!removed) return tl::unexpected<Error>(removed.error());
+  return {};
+}
+
+}  // namespace weir::vfs

@@ -1,0 +1,63 @@
+#include "vfs/bring.h"
+
+namespace weir::vfs {
+
+namespace {
+
+/// Waits outside of the file's mutex until `version` can be drafted over.
+Status bring_base(Core& core, File& file, std::shared_ptr<Version>& version) {
+  ASSIGN_OR_RETURN(version, core.version_of(file));
+  if (!version->has_image()) TRY(version->whole());
+  return {};
+}
+
+struct Missing {
+  uint64_t index;
+  ChunkId id;
+  uint64_t length;
+};
+
+}  // namespace
+
+Status with_needed(Core& core, File& file, const Needed& needed, const Change& change) {
+  Given given;
+  while (true) {
+    Missing missing{};
+    {
+      MutexLock lock(file.mutex);
+      if (!file.draft) return {};
+      auto index = needed(*file.draft, given);
+      if (!index) return change(*file.draft, given);
+      missing = {*index, file.draft->chunk_id(*index), file.draft->stored_length(*index)};
+    }
+    ASSIGN_OR_RETURN(auto bytes, core.fetcher.chunk(missing.id, missing.length));
+    given[missing.index] = {missing.id, std::move(bytes)};
+  }
+}
+
+Status change_draft(Core& core, File& file, const Needed& needed, const Change& change) {
+  Given given;
+  while (true) {
+    std::shared_ptr<Version> base;
+    TRY(bring_base(core, file, base));
+    Missing missing{};
+    {
+      MutexLock lock(file.mutex);
+      if (!file.draft) {
+        if (file.version != base) continue;
+        ASSIGN_OR_RETURN(file.draft, Draft::over(core.cache, base, file.generation));
+      }
+      auto index = needed(*file.draft, given);
+      if (!index) {
+        Status changed = change(*file.draft, given);
+        if (changed) file.draft->set_mtime_ns(core.volume.clock().realtime_ns());
+        return changed;
+      }
+      missing = {*index, file.draft->chunk_id(*index), file.draft->stored_length(*index)};
+    }
+    ASSIGN_OR_RETURN(auto bytes, core.fetcher.chunk(missing.id, missing.length));
+    given[missing.index] = {missing.id, std::move(bytes)};
+  }
+}
+
+}  // namespace weir::vfs

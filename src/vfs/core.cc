@@ -1,0 +1,147 @@
+#include "vfs/core.h"
+
+#include "base/log.h"
+#include "model/chunk.h"
+#include "vfs/janitor.h"
+#include "vfs/uploader.h"
+
+namespace weir::vfs {
+
+namespace {
+
+constexpr size_t kHashQueue = 256;
+constexpr size_t kReports = 1000;
+
+uint64_t new_request_base(meta::Volume& volume) {
+  // 40 bits for the kernel's counter, 24 for the mount. Without a serial a random one does.
+  auto serial = volume.new_serial();
+  return (serial ? *serial : volume.random().next_u64()) << 40;
+}
+
+uint64_t allocated_bytes(const Inode& inode) {
+  if (inode.type != FileType::kFile) return 0;
+  if (inode.content.form == weir::Content::Form::kInline) return inode.content.inline_bytes.size();
+  uint64_t bytes = 0;
+  if (inode.content.form == weir::Content::Form::kChunks) {
+    for (uint64_t index = 0; index < inode.content.chunks.size(); ++index)
+      if (!inode.content.chunks[index].is_zero()) bytes += chunk_length(inode.size, index);
+    return bytes;
+  }
+  constexpr uint64_t kPageBytes = limits::kPageChunkIds * limits::kChunkBytes;
+  for (uint64_t page = 0; page < inode.content.pages.size(); ++page)
+    if (inode.content.pages[page].value != 0) bytes += std::min(kPageBytes, inode.size - page * kPageBytes);
+  return bytes;
+}
+
+constexpr uint64_t blocks_512(uint64_t bytes) { return (bytes + 4095) / 4096 * 8; }
+
+}  // namespace
+
+Core::Core(meta::Volume& a_volume, cache::Cache& a_cache, object::ObjectStore& a_store,
+           const FilesystemOptions& an_options)
+    : volume(a_volume),
+      cache(a_cache),
+      store(a_store),
+      options(an_options),
+      fetcher(volume, cache, store, options.read_timeout_ms),
+      filler(fetcher, options.fetch_threads),
+      hash_pool("weir-hash", options.hash_threads, kHashQueue),
+      request_base_(new_request_base(volume)) {}
+
+Core::~Core() = default;
+
+void Core::report(std::string what) {
+  log::warning("{}", what);
+  MutexLock lock(mutex_);
+  if (reports_.size() < kReports) reports_.push_back(std::move(what));
+}
+
+std::vector<std::string> Core::reports() const {
+  MutexLock lock(mutex_);
+  return reports_;
+}
+
+Result<std::shared_ptr<Version>> Core::version_of(File& file) {
+  {
+    MutexLock lock(file.mutex);
+    if (file.version) return file.version;
+  }
+  ASSIGN_OR_RETURN(Inode inode, meta::get_inode(volume, file.id));
+  if (inode.type == FileType::kDirectory) return error(Code::kIsDirectory, "inode {} is a directory", inode.id.value);
+  if (inode.type != FileType::kFile) return error(Code::kInvalid, "inode {} is not a regular file", inode.id.value);
+  ASSIGN_OR_RETURN(auto version, Version::load(sources(), inode));
+  MutexLock lock(file.mutex);
+  if (!file.version) {
+    file.version = std::move(version);
+    file.generation = inode.generation;
+  }
+  if (inode.link_count == 0) file.orphan = true;
+  return file.version;
+}
+
+Attributes Core::attributes_of(const Inode& inode) {
+  Attributes attributes;
+  attributes.inode = inode.id;
+  attributes.mode = inode.mode | mode_bits_of(inode.type);
+  attributes.link_count = inode.link_count;
+  attributes.uid = inode.uid;
+  attributes.gid = inode.gid;
+  attributes.device = inode.device;
+  attributes.size = inode.type == FileType::kSymlink ? inode.symlink_target.size() : inode.size;
+  attributes.blocks_512 = blocks_512(allocated_bytes(inode));
+  attributes.atime_ns = inode.atime_ns;
+  attributes.mtime_ns = inode.mtime_ns;
+  attributes.ctime_ns = inode.ctime_ns;
+  attributes.btime_ns = inode.btime_ns;
+  if (inode.type != FileType::kFile) return attributes;
+  if (FileRef file = files.find(inode.id)) {
+    {
+      MutexLock lock(file->mutex);
+      if (file->draft && file->draft->changed()) {
+        attributes.size = file->draft->size();
+        attributes.blocks_512 = blocks_512(file->draft->allocated_bytes());
+        attributes.mtime_ns = file->draft->mtime_ns();
+        attributes.ctime_ns = std::max(attributes.ctime_ns, attributes.mtime_ns);
+      }
+    }
+    let_go(std::move(file));
+  }
+  return attributes;
+}
+
+void Core::let_go(FileRef file) {
+  if (!file) return;
+  std::shared_ptr<File> kept = file.shared();
+  if (!file.reset()) return;
+  {
+    MutexLock lock(kept->mutex);
+    if (std::exchange(kept->publication_open, false)) --open_publications;
+    if (!kept->orphan) return;
+  }
+  Status released = meta::release_orphan(volume, {}, kept->id);
+  if (!released && released.error().code != Code::kNotFound)
+    log::warning("cannot erase the unlinked inode {}; the next start does: {}", kept->id.value, released.error().what);
+}
+
+void Core::removed(const meta::Removed& removed) {
+  if (removed.gone || removed.inode.link_count > 0 || removed.inode.type == FileType::kDirectory) return;
+  // It was in use when it lost its name. If it is no more by now, this reference is its last user.
+  FileRef file = files.acquire(removed.inode.id);
+  {
+    MutexLock lock(file->mutex);
+    file->orphan = true;
+  }
+  let_go(std::move(file));
+}
+
+void Core::keep_unpublished(FileRef file) {
+  MutexLock lock(mutex_);
+  unpublished_.push_back(std::move(file));
+}
+
+std::vector<FileRef> Core::take_unpublished() {
+  MutexLock lock(mutex_);
+  return std::exchange(unpublished_, {});
+}
+
+}  // namespace weir::vfs

@@ -1,0 +1,76 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/thread_pool.h"
+#include "vfs/fetcher.h"
+#include "vfs/file.h"
+#include "vfs/filesystem.h"
+#include "vfs/filler.h"
+#include "vfs/handle_table.h"
+#include "vfs/lock_table.h"
+
+namespace weir::vfs {
+
+class Uploader;
+class Janitor;
+
+/// The parts that the operations of a filesystem share. Thread-safe.
+class Core {
+ public:
+  Core(meta::Volume& volume, cache::Cache& cache, object::ObjectStore& store, const FilesystemOptions& options);
+  ~Core();
+
+  Sources sources() { return {volume, cache, fetcher, filler}; }
+  /// The name of a kernel's request in the metadata: unlike that of any other mount of this node.
+  meta::RequestId request(const Caller& caller) const { return {request_base_ + caller.unique}; }
+  /// Something that a user must be told: shown by `weir status` until the next start, and logged.
+  void report(std::string what);
+  std::vector<std::string> reports() const;
+  meta::IsOpen is_open() {
+    return [this](InodeId inode) { return files.in_use(inode); };
+  }
+
+  /// The published content of the file, loaded if it is not yet. NotFound: the inode is gone.
+  Result<std::shared_ptr<Version>> version_of(File& file);
+  /// `inode` as stat shows it: with the size and times of unpublished writes.
+  Attributes attributes_of(const Inode& inode);
+  Entry entry_of(const Inode& inode) { return {KernelNode::of(inode.id, 0), attributes_of(inode)}; }
+  /// The user lets go of the file; the last one of an orphan erases it.
+  void let_go(FileRef file);
+  /// A file lost a name, as `removed` says: if it is still in use it goes when its last user does.
+  void removed(const meta::Removed& removed);
+  /// The draft could not be published when its last handle was closed: tried again by the janitor.
+  void keep_unpublished(FileRef file);
+  std::vector<FileRef> take_unpublished();
+
+  meta::Volume& volume;
+  cache::Cache& cache;
+  object::ObjectStore& store;
+  const FilesystemOptions options;
+  Fetcher fetcher;
+  Filler filler;
+  ThreadPool hash_pool;
+  FileTable files;
+  HandleTable<Handle> handles;
+  HandleTable<DirectoryHandle> directories;
+  LockTable locks;
+  /// Contents that lie in the cache's journal and are not published yet. While there are any, a journal record whose
+  /// chunks are unknown to the volume may belong to one of them.
+  std::atomic<uint64_t> open_publications = 0;
+  std::atomic<uint64_t> publications = 0;  // since the start
+  Mutex collecting;                        // one collector at a time
+  std::unique_ptr<Uploader> uploader;      // null when options.upload is false
+  std::unique_ptr<Janitor> janitor;
+
+ private:
+  const uint64_t request_base_;
+  mutable Mutex mutex_;
+  std::vector<std::string> reports_ GUARDED_BY(mutex_);
+  std::vector<FileRef> unpublished_ GUARDED_BY(mutex_);
+};
+
+}  // namespace weir::vfs

@@ -1,0 +1,139 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "cache/cache.h"
+#include "meta/content.h"
+#include "vfs/version.h"
+
+namespace weir::vfs {
+
+/// Chunks that a change needs and that were brought before it, outside of locks; by index.
+struct GivenChunk {
+  ChunkId id;
+  Fetcher::Shared bytes;
+};
+using Given = std::map<uint64_t, GivenChunk>;
+
+/// The unpublished content of one file: in memory up to limits::kSmallContentBytes, beyond that in a staging file that
+/// holds the chunks which changed, over the version that they changed. Thread rule: the file's mutex.
+class Draft {
+ public:
+  /// A change of `base`. Requires: a base without an image has its bytes at hand (Version::is_local).
+  static Result<std::unique_ptr<Draft>> over(cache::Cache& cache, std::shared_ptr<Version> base,
+                                             uint64_t base_generation);
+  /// Goes on with what an earlier life staged: `record` is what encode_record() made.
+  static Result<std::unique_ptr<Draft>> recovered(cache::Cache& cache, std::unique_ptr<cache::Staging> staging,
+                                                  std::string_view record, std::shared_ptr<Version> base);
+
+  uint64_t size() const { return size_; }
+  uint64_t base_generation() const { return base_generation_; }
+  /// Something was changed that is not published.
+  bool changed() const { return changed_; }
+  int64_t mtime_ns() const { return mtime_ns_; }
+  void set_mtime_ns(int64_t mtime_ns) { mtime_ns_ = mtime_ns; }
+  /// All of it is in memory.
+  bool in_memory() const { return pieces_.empty() && staging_ == nullptr; }
+
+  /// The first chunk whose bytes must be in `given` before [offset, offset + count) can be written, or read.
+  std::optional<uint64_t> needed_to_write(uint64_t offset, uint64_t count, const Given& given) const;
+  std::optional<uint64_t> needed_to_truncate(uint64_t size, const Given& given) const;
+  std::optional<uint64_t> needed_to_read(uint64_t offset, uint64_t count, const Given& given) const;
+  ChunkId chunk_id(uint64_t index) const { return pieces_[index].id; }
+  /// Length of the stored chunk that piece `index` stands for.
+  uint64_t stored_length(uint64_t index) const;
+
+  /// Requires for all three: nothing is needed any more. On an error the content is as before, or changed in part as a
+  /// failed write(2) may leave it.
+  Status write(uint64_t offset, std::string_view bytes, const Given& given);
+  Status truncate(uint64_t size, const Given& given);
+  /// Makes a range read as zeros; grows the file unless `keep_size`.
+  Status zero(uint64_t offset, uint64_t length, bool keep_size, const Given& given);
+  /// Requires: the range ends within the size.
+  Status read(uint64_t offset, std::span<char> buffer, const Given& given) const;
+  /// Makes chunk `index` the chunk `id`, which a live file names. Requires: can_share().
+  Status share(uint64_t index, const ChunkId& id, uint64_t length, const Given& given);
+  bool can_share(uint64_t offset, uint64_t length) const;
+  /// First offset >= `offset` that is data (or a hole), in chunks; nothing when there is none before the end.
+  std::optional<uint64_t> seek(uint64_t offset, bool data) const;
+  uint64_t allocated_bytes() const;
+
+  // Hashing. A chunk whose serial moved on was changed meanwhile.
+  struct HashTask {
+    uint64_t index = 0;
+    uint64_t length = 0;
+    uint64_t serial = 0;
+    FileDescriptor fd;  // of its own, so that it may outlive the staging file
+  };
+  /// The chunk that the last write completed, if it should be hashed now.
+  std::optional<HashTask> take_completed();
+  /// All changed chunks that have no id yet.
+  std::vector<HashTask> take_unhashed();
+  void hashed(const HashTask& task, const ChunkId& id);
+  bool has_unhashed() const;
+
+  // Publishing.
+  /// Brings content that is small, but was staged, back to memory.
+  Status settle(const Given& given);
+  /// Requires: in_memory().
+  const Bytes& memory() const { return memory_; }
+  /// Gives the staged chunks to the cache as (part of) an image; rebase() follows. Requires: !in_memory(),
+  /// !has_unhashed().
+  Result<std::shared_ptr<cache::Image>> seal();
+  /// Reads what was sealed from `sealed` from now on.
+  void rebase(std::shared_ptr<Version> sealed);
+  /// The changes relative to the base generation. Requires: !in_memory(), sealed.
+  std::vector<meta::ChangedChunk> changes() const;
+  bool replaces() const { return replaces_; }
+
+  /// What recovered() needs. Requires: !in_memory().
+  Bytes encode_record(InodeId inode) const;
+  static Result<InodeId> inode_of_record(std::string_view record);
+  cache::Staging* staging() { return staging_.get(); }
+
+ private:
+  enum class Source : uint8_t { kHole = 1, kOwn = 2, kElsewhere = 3 };
+  struct Piece {
+    ChunkId id;           // valid if hashed, and always for kElsewhere
+    uint64_t serial = 0;  // new at every change, in all drafts
+    Source source = Source::kHole;
+    bool hashed = false;
+    bool changed = false;  // against the published content
+    bool brought = false;  // this node made these bytes, and must upload them
+  };
+
+  Draft(cache::Cache& cache, std::shared_ptr<Version> base, uint64_t base_generation)
+      : cache_(cache), base_(std::move(base)), base_generation_(base_generation) {}
+  Status leave_memory();
+  Status enter_memory(uint64_t size, const Given& given);
+  Status open_staging();
+  bool is_at_hand(uint64_t index, const Given& given) const;
+  Status read_elsewhere(uint64_t index, uint64_t within, std::span<char> buffer, const Given& given) const;
+  /// The chunk's bytes are in staging afterwards, the first `keep` of them at least.
+  Status own(uint64_t index, uint64_t keep, const Given& given);
+  Status resize_pieces(uint64_t size, const Given& given);
+  void touch(uint64_t index);
+  static constexpr uint64_t kNone = ~uint64_t{0};
+
+  cache::Cache& cache_;
+  std::shared_ptr<Version> base_;
+  const uint64_t base_generation_;
+  uint64_t size_ = 0;
+  int64_t mtime_ns_ = 0;
+  bool changed_ = false;
+  bool replaces_ = false;
+  Bytes memory_;
+  std::vector<Piece> pieces_;
+  std::unique_ptr<cache::Staging> staging_;
+  uint64_t writing_ = kNone;    // chunk of the last write
+  uint64_t completed_ = kNone;  // chunk that the writer moved past
+};
+
+}  // namespace weir::vfs

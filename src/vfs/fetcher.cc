@@ -1,0 +1,128 @@
+#include "vfs/fetcher.h"
+
+#include "base/check.h"
+#include "base/log.h"
+#include "meta/content.h"
+#include "model/chunk.h"
+
+namespace weir::vfs {
+
+namespace {
+
+// Pauses between tries while the store is out of reach.
+constexpr int64_t kFirstPauseMs = 50;
+constexpr int64_t kLongestPauseMs = 2000;
+
+}  // namespace
+
+Fetcher::Fetcher(meta::Volume& volume, cache::Cache& cache, object::ObjectStore& store, int64_t timeout_ms)
+    : volume_(volume), cache_(cache), store_(store), timeout_ms_(timeout_ms) {}
+
+Result<Fetcher::Shared> Fetcher::chunk(const ChunkId& id, uint64_t length_bytes) {
+  CHECK(!id.is_zero());
+  std::shared_ptr<Flight> flight;
+  bool first = false;
+  {
+    MutexLock lock(mutex_);
+    auto [place, inserted] = flights_.try_emplace(id);
+    if (inserted) place->second = std::make_shared<Flight>();
+    flight = place->second;
+    first = inserted;
+  }
+  if (!first) {
+    MutexLock lock(flight->mutex);
+    while (!flight->done) flight->landed.wait(flight->mutex);
+    return flight->result;
+  }
+  Result<Shared> result = bring(id, length_bytes);
+  {
+    MutexLock lock(mutex_);
+    flights_.erase(id);
+  }
+  {
+    MutexLock lock(flight->mutex);
+    flight->result = result;
+    flight->done = true;
+  }
+  flight->landed.notify_all();
+  return result;
+}
+
+Result<Fetcher::Shared> Fetcher::chunk_of_image(cache::Image& image, uint64_t index) {
+  const Manifest& manifest = image.manifest();
+  ASSIGN_OR_RETURN(Shared bytes, chunk(manifest.chunks[index], chunk_length(manifest.size, index)));
+  if (Status filled = image.fill(index, *bytes); !filled && filled.error().code != Code::kNoSpace)
+    log::warning("cannot keep chunk {} of image {}: {}", index, image.id().hex(), filled.error().what);
+  return bytes;
+}
+
+Result<Fetcher::Shared> Fetcher::small(const ChunkId& id, uint64_t length_bytes) {
+  if (auto kept = cache_.get_small(id); kept && *kept && (*kept)->size() == length_bytes && chunk_id_of(**kept) == id) {
+    counters_.cache_bytes += length_bytes;
+    return std::make_shared<const Bytes>(std::move(**kept));
+  }
+  ASSIGN_OR_RETURN(Shared bytes, chunk(id, length_bytes));
+  if (Status kept = cache_.put_small(id, *bytes); !kept && kept.error().code != Code::kNoSpace)
+    log::warning("cannot keep small content {}: {}", id.hex(), kept.error().what);
+  return bytes;
+}
+
+Result<Fetcher::Shared> Fetcher::bring(const ChunkId& id, uint64_t length_bytes) {
+  auto bytes = std::make_shared<Bytes>(length_bytes, '\0');
+  ASSIGN_OR_RETURN(bool found, from_disk(id, *bytes));
+  if (!found) TRY(from_store(id, *bytes));
+  return Shared(std::move(bytes));
+}
+
+Result<bool> Fetcher::from_disk(const ChunkId& id, Bytes& bytes) {
+  auto found = cache_.read_chunk(id, std::span<char>(bytes.data(), bytes.size()));
+  if (!found) {
+    log::warning("cannot read chunk {} from the cache, trying the object store: {}", id.hex(), found.error().what);
+    return false;
+  }
+  if (!*found) return false;
+  if (chunk_id_of(bytes) != id) {
+    ++counters_.corrupt_chunks;
+    log::error("chunk {} in the cache does not match its id; trying the object store", id.hex());
+    return false;
+  }
+  counters_.cache_bytes += bytes.size();
+  return true;
+}
+
+Status Fetcher::from_store(const ChunkId& id, Bytes& bytes) {
+  int64_t deadline_ns = volume_.clock().monotonic_ns() + timeout_ms_ * 1'000'000;
+  bool said = false;
+  for (int64_t pause_ms = kFirstPauseMs;; pause_ms = std::min(pause_ms * 2, kLongestPauseMs)) {
+    Status got = from_store_once(id, bytes);
+    if (got || got.error().code != Code::kUnavailable) return got;
+    if (volume_.clock().monotonic_ns() >= deadline_ns)
+      return error(Code::kUnavailable, "chunk {} could not be read within {} s: {}", id.hex(), timeout_ms_ / 1000,
+                   got.error().what);
+    if (!said) log::warning("waiting for chunk {}: {}", id.hex(), got.error().what);
+    said = true;
+    volume_.clock().sleep_ms(pause_ms);
+  }
+}
+
+Status Fetcher::from_store_once(const ChunkId& id, Bytes& bytes) {
+  ASSIGN_OR_RETURN(auto records, meta::chunk_records(volume_, {id}));
+  if (!records[0]) return error(Code::kCorrupt, "chunk {} is named by a file but unknown to the volume", id.hex());
+  bool stored = records[0]->state == ChunkState::kStored || records[0]->was_stored;
+  if (!stored)
+    return error(Code::kIo, "chunk {} is not in the object store yet and node {}, which has it, lost its bytes",
+                 id.hex(), volume_.node().value);
+  std::string name = chunk_object_name(id, records[0]->generation);
+  auto got = store_.get_into(name, 0, std::span<char>(bytes.data(), bytes.size()));
+  if (!got && got.error().code == Code::kNotFound)
+    return error(Code::kCorrupt, "object {} is missing from {}", name, store_.describe());
+  if (!got) return tl::unexpected<Error>(got.error());
+  if (*got != bytes.size() || chunk_id_of(bytes) != id) {
+    ++counters_.corrupt_chunks;
+    return error(Code::kCorrupt, "object {} of {} does not match its chunk id", name, store_.describe());
+  }
+  counters_.store_bytes += bytes.size();
+  return {};
+}
+
+}  // namespace weir::vfs

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <span>
+#include <unordered_map>
+
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "base/result.h"
+#include "cache/cache.h"
+#include "meta/volume.h"
+#include "object/object_store.h"
+
+namespace weir::vfs {
+
+/// Brings the bytes of one chunk: from this node's disk, else from the object store, checked against the chunk's id
+/// before anyone sees them. However many ask for a chunk at once, it is brought once. Thread-safe.
+class Fetcher {
+ public:
+  struct Counters {
+    std::atomic<uint64_t> cache_bytes = 0;
+    std::atomic<uint64_t> store_bytes = 0;
+    std::atomic<uint64_t> corrupt_chunks = 0;
+  };
+  using Shared = std::shared_ptr<const Bytes>;
+
+  Fetcher(meta::Volume& volume, cache::Cache& cache, object::ObjectStore& store, int64_t timeout_ms);
+
+  /// Blocks on the disk or the store, at most `timeout_ms` when the store is out of reach. Corrupt or Unavailable name
+  /// the chunk and say why. Requires: not a hole.
+  Result<Shared> chunk(const ChunkId& id, uint64_t length_bytes);
+  /// The same, and puts it into the image, if the disk has room for it.
+  Result<Shared> chunk_of_image(cache::Image& image, uint64_t index);
+  /// A whole small content.
+  Result<Shared> small(const ChunkId& id, uint64_t length_bytes);
+
+  Counters& counters() { return counters_; }
+
+ private:
+  struct Flight {
+    Mutex mutex;
+    ConditionVariable landed;
+    bool done GUARDED_BY(mutex) = false;
+    Result<Shared> result GUARDED_BY(mutex);
+  };
+
+  Result<Shared> bring(const ChunkId& id, uint64_t length_bytes);
+  Result<bool> from_disk(const ChunkId& id, Bytes& bytes);
+  Status from_store(const ChunkId& id, Bytes& bytes);
+  Status from_store_once(const ChunkId& id, Bytes& bytes);
+
+  meta::Volume& volume_;
+  cache::Cache& cache_;
+  object::ObjectStore& store_;
+  const int64_t timeout_ms_;
+  Counters counters_;
+  Mutex mutex_;
+  std::unordered_map<ChunkId, std::shared_ptr<Flight>> flights_ GUARDED_BY(mutex_);
+};
+
+}  // namespace weir::vfs

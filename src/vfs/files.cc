@@ -1,0 +1,155 @@
+// Opening, reading, writing, publishing.
+#include <fcntl.h>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "vfs/bring.h"
+#include "vfs/core.h"
+#include "vfs/filesystem.h"
+#include "vfs/publisher.h"
+
+namespace weir::vfs {
+
+bool Handle::writable() const { return (flags & O_ACCMODE) != O_RDONLY; }
+
+Result<Opened> Filesystem::open(const Caller& caller, KernelNode node, int flags) {
+  auto handle = std::make_shared<Handle>();
+  handle->flags = flags;
+  handle->file = core_->files.acquire(node.inode());
+  auto version = core_->version_of(*handle->file);
+  if (!version) {
+    core_->let_go(std::move(handle->file));
+    return tl::unexpected<Error>(version.error());
+  }
+  if (handle->writable()) ++handle->file->writers;
+  if ((flags & O_TRUNC) != 0 && handle->writable()) {
+    SetAttributes change;
+    change.size = 0;
+    change.mtime_now = true;
+    auto changed = set_attributes(caller, node, change);
+    if (!changed) {
+      --handle->file->writers;
+      core_->let_go(std::move(handle->file));
+      return tl::unexpected<Error>(changed.error());
+    }
+  }
+  Opened opened;
+  // On one node every change goes through the kernel, so its pages are right as long as it keeps them.
+  opened.keep_cache = true;
+  opened.handle = core_->handles.add(std::move(handle));
+  return opened;
+}
+
+bool Filesystem::read_is_local(HandleId id, uint64_t offset, size_t count) {
+  auto handle = core_->handles.find(id);
+  if (!handle) return true;
+  File& file = *(*handle)->file;
+  std::shared_ptr<Version> version;
+  {
+    MutexLock lock(file.mutex);
+    if (file.draft) return !file.draft->needed_to_read(offset, count, {});
+    version = file.version;
+  }
+  return version && version->is_local(offset, count);
+}
+
+Result<size_t> Filesystem::read(HandleId id, uint64_t offset, std::span<char> buffer) {
+  ASSIGN_OR_RETURN(auto handle, core_->handles.find(id));
+  File& file = *handle->file;
+  size_t count = 0;
+  bool drafted = false;
+  auto clip = [&](uint64_t size) {
+    count = offset >= size ? 0 : std::min<uint64_t>(buffer.size(), size - offset);
+    return buffer.first(count);
+  };
+  TRY(with_needed(
+      *core_, file,
+      [&](const Draft& draft, const Given& given) { return draft.needed_to_read(offset, buffer.size(), given); },
+      [&](Draft& draft, const Given& given) {
+        drafted = true;
+        return draft.read(offset, clip(draft.size()), given);
+      }));
+  if (drafted) return count;
+  ASSIGN_OR_RETURN(auto version, core_->version_of(file));
+  TRY(version->read(offset, clip(version->size())));
+  return count;
+}
+
+bool Filesystem::write_is_local(HandleId id, uint64_t offset, size_t count) {
+  auto handle = core_->handles.find(id);
+  if (!handle) return true;
+  File& file = *(*handle)->file;
+  std::shared_ptr<Version> version;
+  {
+    MutexLock lock(file.mutex);
+    if (file.draft) return !file.draft->needed_to_write(offset, count, {});
+    version = file.version;
+  }
+  return version && version->is_local(0, version->has_image() ? offset + count : version->size());
+}
+
+Result<size_t> Filesystem::write(HandleId id, uint64_t offset, std::string_view bytes) {
+  ASSIGN_OR_RETURN(auto handle, core_->handles.find(id));
+  if (!handle->writable()) return error(Code::kBadHandle, "handle {} is not open for writing", id);
+  if (bytes.empty()) return 0;
+  if (offset + bytes.size() > limits::kFileBytes || offset + bytes.size() < offset)
+    return error(Code::kTooLarge, "a file has at most {} bytes", limits::kFileBytes);
+  TRY(change_draft(
+      *core_, *handle->file,
+      [&](const Draft& draft, const Given& given) { return draft.needed_to_write(offset, bytes.size(), given); },
+      [&](Draft& draft, const Given& given) { return draft.write(offset, bytes, given); }));
+  MutexLock lock(handle->file->mutex);
+  if (handle->file->draft) hash_behind_writer(*core_, handle->file.shared());
+  return bytes.size();
+}
+
+bool Filesystem::flush_is_long(HandleId id) {
+  auto handle = core_->handles.find(id);
+  return handle && publishing_is_long(*(*handle)->file);
+}
+
+Status Filesystem::flush(const Caller& caller, HandleId id, uint64_t lock_owner) {
+  ASSIGN_OR_RETURN(auto handle, core_->handles.find(id));
+  Status published = publish(*core_, core_->request(caller), *handle->file);
+  core_->locks.release_owner(handle->file->id, LockKind::kPosix, lock_owner);
+  return published;
+}
+
+void Filesystem::release(const Caller& caller, HandleId id, std::optional<uint64_t> flock_owner) {
+  auto handle = core_->handles.remove(id);
+  if (!handle) return;
+  if (handle->writable()) --handle->file->writers;
+  // A store through a mapping may have come after the last flush.
+  Status published = publish(*core_, core_->request(caller), *handle->file);
+  if (flock_owner) core_->locks.release_owner(handle->file->id, LockKind::kFlock, *flock_owner);
+  if (published) {
+    core_->let_go(std::move(handle->file));
+    return;
+  }
+  log::error("inode {} could not be published when it was closed, and is tried again: {}", handle->file->id.value,
+             published.error().what);
+  core_->keep_unpublished(std::move(handle->file));
+}
+
+Status Filesystem::sync(const Caller& caller, HandleId id, bool /*data_only*/) {
+  ASSIGN_OR_RETURN(auto handle, core_->handles.find(id));
+  File& file = *handle->file;
+  FileDescriptor staged;  // of its own: the draft may be published meanwhile
+  {
+    MutexLock lock(file.mutex);
+    if (file.draft && file.draft->changed() && file.draft->staging() != nullptr) {
+      TRY(file.draft->staging()->save_record(file.draft->encode_record(file.id)));
+      staged.reset(::fcntl(file.draft->staging()->fd(), F_DUPFD_CLOEXEC, 3));
+      if (!staged.valid()) return errno_error(errno, "sync: no descriptor is free");
+    }
+  }
+  if (!staged.valid()) {
+    TRY(publish(*core_, core_->request(caller), file));
+  } else {
+    TRY(io::sync_data(staged.get(), "staging"));
+    TRY(core_->cache.sync_journal());
+  }
+  return sync_published(*core_, file);
+}
+
+}  // namespace weir::vfs

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <deque>
+#include <memory>
+#include <unordered_map>
+
+#include "base/mutex.h"
+#include "meta/directory.h"
+#include "vfs/file.h"
+#include "vfs/types.h"
+
+namespace weir::vfs {
+
+/// One open(2) of a file.
+struct Handle {
+  FileRef file;
+  int flags = 0;
+  bool writable() const;
+};
+
+/// One opendir(3). `batch` holds entries that were read and did not fit the kernel's buffer.
+struct DirectoryHandle {
+  InodeId inode;
+  Mutex mutex;
+  std::deque<meta::DirectoryEntry> batch GUARDED_BY(mutex);
+  uint64_t batch_cookie GUARDED_BY(mutex) = 0;  // the cookie behind which `batch` starts
+  bool batch_last GUARDED_BY(mutex) = false;    // the directory ends with it
+};
+
+/// Handles by number. Numbers are never used twice. Thread-safe; never blocks.
+template <class T>
+class HandleTable {
+ public:
+  HandleId add(std::shared_ptr<T> handle) {
+    HandleId id = ++last_;
+    Shard& shard = shard_of(id);
+    MutexLock lock(shard.mutex);
+    shard.handles.emplace(id, std::move(handle));
+    return id;
+  }
+  /// BadHandle when unknown.
+  Result<std::shared_ptr<T>> find(HandleId id) {
+    Shard& shard = shard_of(id);
+    MutexLock lock(shard.mutex);
+    auto found = shard.handles.find(id);
+    if (found == shard.handles.end()) return error(Code::kBadHandle, "handle {} is not open", id);
+    return found->second;
+  }
+  /// Null when unknown.
+  std::shared_ptr<T> remove(HandleId id) {
+    Shard& shard = shard_of(id);
+    MutexLock lock(shard.mutex);
+    auto found = shard.handles.find(id);
+    if (found == shard.handles.end()) return nullptr;
+    auto handle = std::move(found->second);
+    shard.handles.erase(found);
+    return handle;
+  }
+  size_t size() const {
+    size_t total = 0;
+    for (const Shard& shard : shards_) {
+      MutexLock lock(shard.mutex);
+      total += shard.handles.size();
+    }
+    return total;
+  }
+
+ private:
+  struct Shard {
+    mutable Mutex mutex;
+    std::unordered_map<HandleId, std::shared_ptr<T>> handles GUARDED_BY(mutex);
+  };
+  Shard& shard_of(HandleId id) { return shards_[id % shards_.size()]; }
+
+  std::atomic<HandleId> last_ = 0;
+  std::array<Shard, 16> shards_;
+};
+
+}  // namespace weir::vfs

@@ -1,0 +1,77 @@
+#include "vfs/janitor.h"
+
+#include <pthread.h>
+
+#include "base/log.h"
+#include "vfs/collector.h"
+#include "vfs/core.h"
+#include "vfs/publisher.h"
+
+namespace weir::vfs {
+
+namespace {
+
+constexpr int64_t kRoundMs = 5000;  // how old a close may be at most to be lost in a power failure
+constexpr int64_t kCollectEveryMs = 600'000;
+
+}  // namespace
+
+Janitor::Janitor(Core& core)
+    : core_(core), last_collect_ns_(core.volume.clock().monotonic_ns()), thread_([this] { run(); }) {}
+
+Janitor::~Janitor() {
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+void Janitor::run() {
+  pthread_setname_np(pthread_self(), "weir-janitor");
+  while (true) {
+    {
+      MutexLock lock(mutex_);
+      if (!stopping_) changed_.wait_for_ms(mutex_, kRoundMs);
+      if (stopping_) return;
+    }
+    make_durable();
+    publish_again();
+    if (core_.volume.clock().monotonic_ns() - last_collect_ns_ >= kCollectEveryMs * 1'000'000) collect();
+  }
+}
+
+void Janitor::make_durable() {
+  uint64_t publications = core_.publications;
+  if (publications != publications_synced_) {
+    Status synced = core_.cache.barrier();
+    if (!synced) log::warning("barrier of the cache: {}", synced.error().what);
+    if (synced) publications_synced_ = publications;
+  }
+  if (Status synced = core_.volume.engine().barrier(); !synced)
+    log::warning("barrier of the metadata: {}", synced.error().what);
+}
+
+void Janitor::publish_again() {
+  for (FileRef& file : core_.take_unpublished()) {
+    Status published = publish(core_, {}, *file);
+    if (published) {
+      log::info("inode {} is published now", file->id.value);
+      core_.let_go(std::move(file));
+    } else {
+      core_.keep_unpublished(std::move(file));
+    }
+  }
+}
+
+void Janitor::collect() {
+  last_collect_ns_ = core_.volume.clock().monotonic_ns();
+  auto report = collect_garbage(core_, false, [this](const meta::CollectReport&) {
+    MutexLock lock(mutex_);
+    return !stopping_;
+  });
+  if (!report) log::warning("collector: {}", report.error().what);
+}
+
+}  // namespace weir::vfs

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <thread>
+
+#include "base/mutex.h"
+
+namespace weir::vfs {
+
+class Core;
+
+/// What must happen now and then: barriers, publishing again what failed, the collector.
+class Janitor {
+ public:
+  explicit Janitor(Core& core);
+  ~Janitor();
+
+ private:
+  void run();
+  void make_durable();
+  void publish_again();
+  void collect();
+
+  Core& core_;
+  uint64_t publications_synced_ = 0;
+  int64_t last_collect_ns_ = 0;
+  Mutex mutex_;
+  ConditionVariable changed_;
+  bool stopping_ GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+};
+
+}  // namespace weir::vfs

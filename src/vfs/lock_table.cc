@@ -1,0 +1,158 @@
+#include "vfs/lock_table.h"
+
+#include <algorithm>
+
+namespace weir::vfs {
+
+namespace {
+
+// A chain of owners that wait for each other and is longer than this counts as a circle, as in Linux (fs/locks.c).
+constexpr int kLongestChain = 10;
+
+bool overlap(const Lock& a, const Lock& b) { return a.first <= b.last && b.first <= a.last; }
+bool adjacent_or_overlap(const Lock& a, const Lock& b) {
+  return (a.first == 0 || a.first - 1 <= b.last) && (b.first == 0 || b.first - 1 <= a.last);
+}
+
+}  // namespace
+
+bool LockTable::conflicts(const Lock& held, const Lock& wanted) {
+  if (held.kind != wanted.kind || held.owner == wanted.owner || wanted.type == LockType::kNone) return false;
+  if (held.type == LockType::kRead && wanted.type == LockType::kRead) return false;
+  return overlap(held, wanted);
+}
+
+const Lock* LockTable::find_conflict(const State& state, const Lock& wanted) {
+  for (const Lock& held : state.held)
+    if (conflicts(held, wanted)) return &held;
+  return nullptr;
+}
+
+void LockTable::apply(State& state, const Lock& wanted) {
+  std::vector<Lock> next;
+  Lock merged = wanted;
+  for (const Lock& held : state.held) {
+    bool mine = held.kind == wanted.kind && held.owner == wanted.owner;
+    if (mine && held.type == wanted.type && wanted.type != LockType::kNone && adjacent_or_overlap(held, merged)) {
+      merged.first = std::min(merged.first, held.first);
+      merged.last = std::max(merged.last, held.last);
+    } else if (mine && overlap(held, wanted)) {
+      if (held.first < wanted.first) {
+        next.push_back(held);
+        next.back().last = wanted.first - 1;
+      }
+      if (held.last > wanted.last) {
+        next.push_back(held);
+        next.back().first = wanted.last + 1;
+      }
+    } else {
+      next.push_back(held);
+    }
+  }
+  if (wanted.type != LockType::kNone) next.push_back(merged);
+  state.held = std::move(next);
+}
+
+Lock LockTable::conflicting(InodeId inode, const Lock& wanted) const {
+  MutexLock lock(mutex_);
+  Lock none = wanted;
+  none.type = LockType::kNone;
+  auto found = states_.find(inode);
+  if (found == states_.end()) return none;
+  const Lock* conflict = find_conflict(found->second, wanted);
+  return conflict != nullptr ? *conflict : none;
+}
+
+bool LockTable::closes_circle(uint64_t owner, const State& state, const Lock& wanted, int depth) const {
+  if (depth > kLongestChain) return true;
+  for (const Lock& held : state.held) {
+    if (!conflicts(held, wanted)) continue;
+    if (held.owner == owner) return true;
+    for (const auto& [inode, other] : states_)
+      for (const Waiter& waiter : other.waiting)
+        if (waiter.wanted.kind == LockKind::kPosix && waiter.wanted.owner == held.owner &&
+            closes_circle(owner, other, waiter.wanted, depth + 1))
+          return true;
+  }
+  return false;
+}
+
+void LockTable::grant_waiters(InodeId inode, Calls& granted) {
+  auto found = states_.find(inode);
+  if (found == states_.end()) return;
+  State& state = found->second;
+  for (auto waiter = state.waiting.begin(); waiter != state.waiting.end();) {
+    if (find_conflict(state, waiter->wanted) != nullptr) {
+      ++waiter;
+      continue;
+    }
+    apply(state, waiter->wanted);
+    granted.push_back(std::move(waiter->done));
+    waiter = state.waiting.erase(waiter);
+  }
+  if (state.held.empty() && state.waiting.empty()) states_.erase(found);
+}
+
+void LockTable::set(InodeId inode, const Lock& wanted, bool wait, uint64_t request, LockDone done) {
+  Calls granted;
+  Status outcome;
+  {
+    MutexLock lock(mutex_);
+    State& state = states_[inode];
+    if (find_conflict(state, wanted) == nullptr) {
+      apply(state, wanted);
+      // A changed or released range may be what others wait for.
+      grant_waiters(inode, granted);
+    } else if (!wait) {
+      outcome = error(Code::kWouldBlock, "the lock is held by another");
+    } else if (wanted.kind == LockKind::kPosix && closes_circle(wanted.owner, state, wanted, 0)) {
+      outcome = error(Code::kDeadlock, "waiting for the lock would never end");
+    } else {
+      state.waiting.push_back(Waiter{wanted, request, std::move(done)});
+      return;
+    }
+  }
+  done(outcome);
+  for (LockDone& call : granted) call({});
+}
+
+void LockTable::interrupt(uint64_t request) {
+  LockDone done;
+  {
+    MutexLock lock(mutex_);
+    for (auto place = states_.begin(); place != states_.end() && !done; ++place) {
+      auto& waiting = place->second.waiting;
+      auto waiter = std::find_if(waiting.begin(), waiting.end(), [&](const Waiter& w) { return w.request == request; });
+      if (waiter == waiting.end()) continue;
+      done = std::move(waiter->done);
+      waiting.erase(waiter);
+      break;
+    }
+  }
+  if (done) done(error(Code::kInterrupted, "the wait for a lock was interrupted"));
+}
+
+void LockTable::release_owner(InodeId inode, LockKind kind, uint64_t owner) {
+  Calls granted;
+  {
+    MutexLock lock(mutex_);
+    auto found = states_.find(inode);
+    if (found == states_.end()) return;
+    auto& held = found->second.held;
+    held.erase(std::remove_if(held.begin(), held.end(),
+                              [&](const Lock& one) { return one.kind == kind && one.owner == owner; }),
+               held.end());
+    grant_waiters(inode, granted);
+  }
+  for (LockDone& call : granted) call({});
+}
+
+bool LockTable::holds_any(InodeId inode, LockKind kind, uint64_t owner) const {
+  MutexLock lock(mutex_);
+  auto found = states_.find(inode);
+  if (found == states_.end()) return false;
+  const auto& held = found->second.held;
+  return std::any_of(held.begin(), held.end(), [&](const Lock& one) { return one.kind == kind && one.owner == owner; });
+}
+
+}  // namespace weir::vfs

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <list>
+#include <map>
+#include <unordered_map>
+#include <vector>
+
+#include "base/mutex.h"
+#include "vfs/types.h"
+
+namespace weir::vfs {
+
+/// fcntl (POSIX and OFD) and flock locks of the processes of one node. Waiters are granted in order of arrival by who
+/// releases. Thread-safe; never blocks: who must wait is called back.
+class LockTable {
+ public:
+  /// The first lock that conflicts with `wanted`, or one of type kNone.
+  Lock conflicting(InodeId inode, const Lock& wanted) const;
+  /// Takes, changes, splits, merges or (kNone) releases. `done`: granted; WouldBlock (without `wait`); Deadlock when
+  /// waiting would close a circle of POSIX lock owners. `request` names the wait for interrupt(). Callbacks run on this
+  /// thread before it returns, or on the thread of the call that makes the grant possible.
+  void set(InodeId inode, const Lock& wanted, bool wait, uint64_t request, LockDone done);
+  /// Ends a wait with Interrupted. Nothing if it does not wait (any more).
+  void interrupt(uint64_t request);
+  /// What the kernel means by closing: all locks of the owner on the inode go.
+  void release_owner(InodeId inode, LockKind kind, uint64_t owner);
+  bool holds_any(InodeId inode, LockKind kind, uint64_t owner) const;
+
+ private:
+  struct Waiter {
+    Lock wanted;
+    uint64_t request = 0;
+    LockDone done;
+  };
+  struct State {
+    std::vector<Lock> held;
+    std::list<Waiter> waiting;
+  };
+  using Calls = std::vector<LockDone>;
+
+  static bool conflicts(const Lock& held, const Lock& wanted);
+  static const Lock* find_conflict(const State& state, const Lock& wanted);
+  static void apply(State& state, const Lock& wanted);
+  bool closes_circle(uint64_t owner, const State& state, const Lock& wanted, int depth) const REQUIRES(mutex_);
+  void grant_waiters(InodeId inode, Calls& granted) REQUIRES(mutex_);
+
+  mutable Mutex mutex_;
+  std::unordered_map<InodeId, State> states_ GUARDED_BY(mutex_);
+};
+
+}  // namespace weir::vfs

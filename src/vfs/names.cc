@@ -1,0 +1,142 @@
+// Operations on names.
+#include <fcntl.h>
+
+#include "meta/attributes.h"
+#include "vfs/core.h"
+#include "vfs/filesystem.h"
+#include "vfs/publisher.h"
+
+namespace weir::vfs {
+
+namespace {
+
+/// Content that is about to replace other content under its name must survive what the old one would have survived.
+Status publish_before_rename(Core& core, meta::RequestId request, const Inode& moved) {
+  if (moved.type != FileType::kFile) return {};
+  FileRef file = core.files.find(moved.id);
+  if (!file) return {};
+  Status published = publish(core, request, *file);
+  core.let_go(std::move(file));
+  return published;
+}
+
+Status sync_before_replacing(Core& core, const Inode& moved) {
+  if (moved.type != FileType::kFile || moved.content.manifest.is_zero()) return {};
+  ASSIGN_OR_RETURN(auto state, meta::content_state(core.volume, moved));
+  if (state == meta::ContentState::kStored) return {};
+  if (moved.size <= limits::kSmallContentBytes) return core.cache.sync_journal();
+  FileRef file = core.files.acquire(moved.id);
+  auto version = core.version_of(*file);
+  Status synced;
+  if (version) {
+    auto image = (*version)->image();
+    synced = image ? core.cache.sync_image(**image) : Status(tl::unexpected<Error>(image.error()));
+  }
+  core.let_go(std::move(file));
+  return synced;
+}
+
+}  // namespace
+
+Result<Entry> Filesystem::lookup(KernelNode parent, std::string_view name) {
+  ASSIGN_OR_RETURN(Inode inode, meta::lookup(core_->volume, parent.inode(), name));
+  return core_->entry_of(inode);
+}
+
+Result<Entry> Filesystem::make(const Caller& caller, KernelNode parent, std::string_view name,
+                               const meta::NewInode& wanted) {
+  ASSIGN_OR_RETURN(Inode inode, meta::make(core_->volume, core_->request(caller), parent.inode(), name, wanted));
+  return core_->entry_of(inode);
+}
+
+Result<CreatedFile> Filesystem::create(const Caller& caller, KernelNode parent, std::string_view name,
+                                       const meta::NewInode& wanted, int open_flags) {
+  auto made = meta::make(core_->volume, core_->request(caller), parent.inode(), name, wanted);
+  if (!made && made.error().code == Code::kExists && (open_flags & O_EXCL) == 0) {
+    // Somebody else made it after the kernel looked: then this is a plain open.
+    ASSIGN_OR_RETURN(Entry entry, lookup(parent, name));
+    ASSIGN_OR_RETURN(Opened opened, open(caller, entry.node, open_flags));
+    return CreatedFile{entry, opened};
+  }
+  if (!made) return tl::unexpected<Error>(made.error());
+  return open_new(*made, open_flags);
+}
+
+Result<CreatedFile> Filesystem::create_unnamed(const Caller& caller, KernelNode parent, const meta::NewInode& wanted,
+                                               int open_flags) {
+  ASSIGN_OR_RETURN(Inode inode, meta::make_unnamed(core_->volume, core_->request(caller), parent.inode(), wanted));
+  return open_new(inode, open_flags);
+}
+
+Result<CreatedFile> Filesystem::open_new(const Inode& inode, int open_flags) {
+  auto handle = std::make_shared<Handle>();
+  handle->flags = open_flags;
+  handle->file = core_->files.acquire(inode.id);
+  if (handle->writable()) ++handle->file->writers;
+  {
+    MutexLock lock(handle->file->mutex);
+    if (!handle->file->version) {
+      handle->file->version = Version::of_bytes(core_->sources(), Bytes(), ChunkId());
+      handle->file->generation = inode.generation;
+    }
+    handle->file->orphan = inode.link_count == 0;
+  }
+  Opened opened;
+  opened.keep_cache = true;
+  opened.handle = core_->handles.add(std::move(handle));
+  return CreatedFile{core_->entry_of(inode), opened};
+}
+
+Result<Entry> Filesystem::link(const Caller& caller, KernelNode node, KernelNode parent, std::string_view name) {
+  if (FileRef file = core_->files.find(node.inode())) {
+    Status published = publish(*core_, {}, *file);
+    core_->let_go(std::move(file));
+    TRY(published);
+  }
+  ASSIGN_OR_RETURN(Inode inode, meta::link(core_->volume, core_->request(caller), node.inode(), parent.inode(), name));
+  if (FileRef file = core_->files.find(inode.id)) {
+    {
+      MutexLock lock(file->mutex);
+      file->orphan = false;
+    }
+    core_->let_go(std::move(file));
+  }
+  return core_->entry_of(inode);
+}
+
+Status Filesystem::unlink(const Caller& caller, KernelNode parent, std::string_view name) {
+  ASSIGN_OR_RETURN(auto removed,
+                   meta::unlink(core_->volume, core_->request(caller), parent.inode(), name, core_->is_open()));
+  core_->removed(removed);
+  return {};
+}
+
+Status Filesystem::remove_directory(const Caller& caller, KernelNode parent, std::string_view name) {
+  ASSIGN_OR_RETURN(auto removed, meta::remove_directory(core_->volume, core_->request(caller), parent.inode(), name,
+                                                        core_->is_open()));
+  core_->removed(removed);
+  return {};
+}
+
+Status Filesystem::rename(const Caller& caller, KernelNode parent, std::string_view name, KernelNode new_parent,
+                          std::string_view new_name, meta::RenameFlags flags) {
+  ASSIGN_OR_RETURN(Inode moved, meta::lookup(core_->volume, parent.inode(), name));
+  TRY(publish_before_rename(*core_, {}, moved));
+  auto target = meta::lookup(core_->volume, new_parent.inode(), new_name);
+  if (target && target->size > 0) {
+    ASSIGN_OR_RETURN(moved, meta::lookup(core_->volume, parent.inode(), name));
+    TRY(sync_before_replacing(*core_, moved));
+  }
+  ASSIGN_OR_RETURN(auto renamed, meta::rename(core_->volume, core_->request(caller), parent.inode(), name,
+                                              new_parent.inode(), new_name, flags, core_->is_open()));
+  if (renamed.replaced && !flags.exchange) core_->removed(*renamed.replaced);
+  return {};
+}
+
+Result<std::string> Filesystem::read_link(KernelNode node) {
+  ASSIGN_OR_RETURN(Inode inode, meta::get_inode(core_->volume, node.inode()));
+  if (inode.type != FileType::kSymlink) return error(Code::kInvalid, "inode {} is not a symlink", inode.id.value);
+  return std::string(inode.symlink_target);
+}
+
+}  // namespace weir::vfs

@@ -1,0 +1,206 @@
+#include "vfs/publisher.h"
+
+#include <atomic>
+
+#include "base/io.h"
+#include "base/limits.h"
+#include "model/chunk.h"
+#include "vfs/bring.h"
+#include "vfs/uploader.h"
+
+namespace weir::vfs {
+
+namespace {
+
+Result<ChunkId> hash_task(const Draft::HashTask& task) {
+  thread_local Bytes buffer;
+  buffer.resize(limits::kChunkBytes);
+  ASSIGN_OR_RETURN(size_t got, io::read_at(task.fd.get(), buffer.data(), task.length, chunk_offset(task.index)));
+  // The staging file has the content's size; a short read means that it was truncated meanwhile.
+  if (got != task.length) return error(Code::kConflict, "chunk {} was truncated while it was hashed", task.index);
+  return chunk_id_of(std::string_view(buffer.data(), got));
+}
+
+struct HashWork {
+  std::vector<Draft::HashTask> tasks;
+  std::vector<std::optional<ChunkId>> ids;
+  std::atomic<size_t> next = 0;
+  Mutex mutex;
+  ConditionVariable changed;
+  size_t done GUARDED_BY(mutex) = 0;
+
+  void run() {
+    for (size_t i = next++; i < tasks.size(); i = next++) {
+      auto id = hash_task(tasks[i]);
+      if (id) ids[i] = *id;
+      MutexLock lock(mutex);
+      if (++done == tasks.size()) changed.notify_all();
+    }
+  }
+};
+
+/// Hashes every changed chunk, on this thread and the hash pool.
+void hash_all(Core& core, File& file) {
+  auto work = std::make_shared<HashWork>();
+  {
+    MutexLock lock(file.mutex);
+    if (!file.draft || file.draft->in_memory()) return;
+    work->tasks = file.draft->take_unhashed();
+  }
+  if (work->tasks.empty()) return;
+  work->ids.resize(work->tasks.size());
+  for (size_t helper = 1; helper < std::min(core.options.hash_threads, work->tasks.size()); ++helper)
+    core.hash_pool.try_submit([work] { work->run(); });
+  work->run();
+  {
+    MutexLock lock(work->mutex);
+    while (work->done < work->tasks.size()) work->changed.wait(work->mutex);
+  }
+  MutexLock lock(file.mutex);
+  for (size_t i = 0; i < work->tasks.size(); ++i)
+    if (work->ids[i] && file.draft) file.draft->hashed(work->tasks[i], *work->ids[i]);
+}
+
+/// Chunks that a concurrent writer changed since hash_all() are hashed here, with the writer held up.
+Status hash_rest(File& file) REQUIRES(file.mutex) {
+  for (const Draft::HashTask& task : file.draft->take_unhashed()) {
+    ASSIGN_OR_RETURN(ChunkId id, hash_task(task));
+    file.draft->hashed(task, id);
+  }
+  return {};
+}
+
+struct Prepared {
+  meta::Publish change;
+  std::shared_ptr<Version> version;
+  ChunkId small;  // not zero: small content that lies in the journal
+  std::shared_ptr<cache::Image> image;
+};
+
+Status prepare_memory(Core& core, File& file, Prepared& prepared) REQUIRES(file.mutex) {
+  const Bytes& bytes = file.draft->memory();
+  if (bytes.size() <= limits::kInlineContentBytes) {
+    prepared.change.inline_bytes = bytes;
+  } else {
+    prepared.small = chunk_id_of(bytes);
+    prepared.change.changes.push_back({0, prepared.small, !prepared.small.is_zero()});
+    if (!prepared.small.is_zero()) TRY(core.cache.put_small_unstored(prepared.small, bytes));
+  }
+  prepared.change.replaces = true;
+  prepared.version = Version::of_bytes(core.sources(), bytes, prepared.small);
+  return {};
+}
+
+Status prepare_staged(Core& core, File& file, Prepared& prepared) REQUIRES(file.mutex) {
+  TRY(hash_rest(file));
+  ASSIGN_OR_RETURN(prepared.image, file.draft->seal());
+  prepared.version = Version::of_image(core.sources(), prepared.image);
+  file.draft->rebase(prepared.version);
+  prepared.change.changes = file.draft->changes();
+  prepared.change.replaces = file.draft->replaces();
+  return {};
+}
+
+Status sync_prepared(Core& core, const Prepared& prepared) {
+  if (prepared.image) return core.cache.sync_image(*prepared.image);
+  if (!prepared.small.is_zero()) return core.cache.sync_journal();
+  return {};
+}
+
+void close_publication(Core& core, File& file) REQUIRES(file.mutex) {
+  if (std::exchange(file.publication_open, false)) --core.open_publications;
+}
+
+Status publish_draft(Core& core, meta::RequestId request, File& file) REQUIRES(file.mutex) {
+  if (!std::exchange(file.publication_open, true)) ++core.open_publications;
+  Prepared prepared;
+  prepared.change.inode = file.id;
+  prepared.change.base_generation = file.draft->base_generation();
+  prepared.change.size = file.draft->size();
+  prepared.change.attributes.mtime_ns = file.draft->mtime_ns();
+  if (file.draft->in_memory()) {
+    TRY(prepare_memory(core, file, prepared));
+  } else {
+    TRY(prepare_staged(core, file, prepared));
+  }
+  // Content that replaces other content must not be lost to a power failure that the old one would have survived.
+  bool replaces_content = file.version && file.version->size() > 0;
+  if (replaces_content) TRY(sync_prepared(core, prepared));
+
+  auto published = meta::publish(core.volume, request, prepared.change);
+  if (!published && published.error().code == Code::kNotFound) {
+    file.draft.reset();
+    close_publication(core, file);
+    return {};
+  }
+  if (!published) return tl::unexpected<Error>(published.error());
+  bool as_written = published->inode.content.manifest == prepared.version->manifest_id();
+  // Merged with what another node published meanwhile: load it anew.
+  file.version = as_written ? prepared.version : nullptr;
+  file.generation = published->inode.generation;
+  file.draft.reset();
+  file.unsynced = !replaces_content;
+  close_publication(core, file);
+  ++core.publications;
+  if (core.uploader) core.uploader->wake();
+  return {};
+}
+
+}  // namespace
+
+Status publish(Core& core, meta::RequestId request, File& file) {
+  MutexLock publishing(file.publishing);
+  TRY(with_needed(
+      core, file,
+      [](const Draft& draft, const Given& given) -> std::optional<uint64_t> {
+        if (draft.in_memory() || draft.size() > limits::kSmallContentBytes) return std::nullopt;
+        return draft.needed_to_read(0, draft.size(), given);
+      },
+      [](Draft& draft, const Given& given) { return draft.settle(given); }));
+  hash_all(core, file);
+  MutexLock lock(file.mutex);
+  if (!file.draft) return {};
+  if (!file.draft->changed()) {
+    file.draft.reset();
+    return {};
+  }
+  return publish_draft(core, request, file);
+}
+
+Status sync_published(Core& core, File& file) {
+  std::shared_ptr<Version> version;
+  {
+    MutexLock lock(file.mutex);
+    if (file.unsynced) version = file.version;
+  }
+  if (version && version->has_image()) {
+    ASSIGN_OR_RETURN(auto image, version->image());
+    TRY(core.cache.sync_image(*image));
+  } else if (version && version->manifest()) {
+    TRY(core.cache.sync_journal());
+  }
+  if (version) {
+    MutexLock lock(file.mutex);
+    if (file.version == version) file.unsynced = false;
+  }
+  return core.volume.engine().barrier();
+}
+
+void hash_behind_writer(Core& core, const std::shared_ptr<File>& file) {
+  auto task = file->draft->take_completed();
+  if (!task) return;
+  auto shared = std::make_shared<Draft::HashTask>(std::move(*task));
+  core.hash_pool.try_submit([file, shared] {
+    auto id = hash_task(*shared);
+    if (!id) return;
+    MutexLock lock(file->mutex);
+    if (file->draft) file->draft->hashed(*shared, *id);
+  });
+}
+
+bool publishing_is_long(File& file) {
+  MutexLock lock(file.mutex);
+  return file.draft && file.draft->changed() && !file.draft->in_memory();
+}
+
+}  // namespace weir::vfs

@@ -1,0 +1,21 @@
+#pragma once
+
+#include "vfs/core.h"
+
+namespace weir::vfs {
+
+/// Publishes what was written to the file and is not published yet. Nothing to do is success; so is a file that is
+/// gone. After an error the draft is still there, and publishing may be tried again. Blocks on hashing, disk and
+/// engine.
+Status publish(Core& core, meta::RequestId request, File& file);
+
+/// Makes what was published here safe against power loss: image or small content, journal, and names.
+Status sync_published(Core& core, File& file);
+
+/// Hashes in the background the chunk that the last write completed. Requires: the file's mutex is held.
+void hash_behind_writer(Core& core, const std::shared_ptr<File>& file) REQUIRES(file->mutex);
+
+/// Bytes that publishing this file would have to hash first.
+bool publishing_is_long(File& file);
+
+}  // namespace weir::vfs

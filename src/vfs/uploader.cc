@@ -1,0 +1,174 @@
+#include "vfs/uploader.h"
+
+#include <pthread.h>
+
+#include "base/log.h"
+#include "meta/content.h"
+#include "model/chunk.h"
+
+namespace weir::vfs {
+
+namespace {
+
+// One batch: read, sent, and noted together.
+constexpr size_t kBatchRecords = 256;
+constexpr size_t kBatchChunks = 256;
+constexpr size_t kUploadQueue = 2 * kBatchChunks;
+constexpr int64_t kPauseAfterErrorMs = 1000;
+
+}  // namespace
+
+Uploader::Uploader(Core& core)
+    : core_(core), pool_("weir-put", core.options.upload_threads, kUploadQueue), thread_([this] { run(); }) {}
+
+Uploader::~Uploader() {
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+void Uploader::wake() {
+  {
+    MutexLock lock(mutex_);
+    if (woken_) return;
+    woken_ = true;
+  }
+  changed_.notify_all();
+}
+
+UploadStatus Uploader::status() const {
+  UploadStatus status;
+  {
+    MutexLock lock(mutex_);
+    status = counters_;
+  }
+  status.backlog_bytes = core_.cache.usage().unstored_bytes;
+  auto oldest = core_.cache.unstored(0, 1);
+  if (!oldest.empty()) status.oldest_age_ms = (core_.volume.clock().realtime_ns() - oldest[0].since_ns) / 1'000'000;
+  return status;
+}
+
+uint64_t Uploader::drain(int64_t timeout_ms, const std::function<void(uint64_t)>& watch) {
+  int64_t deadline_ns = core_.volume.clock().monotonic_ns() + timeout_ms * 1'000'000;
+  wake();
+  while (!core_.cache.unstored(0, 1).empty()) {
+    uint64_t left_bytes = core_.cache.usage().unstored_bytes;
+    if (watch) watch(left_bytes);
+    if (core_.volume.clock().monotonic_ns() >= deadline_ns) return left_bytes;
+    core_.volume.clock().sleep_ms(20);
+  }
+  return 0;
+}
+
+void Uploader::note_error(const Error& error) {
+  MutexLock lock(mutex_);
+  ++counters_.errors;
+  if (counters_.last_error != error.what) log::warning("upload: {}", error.what);
+  counters_.last_error = error.what;
+}
+
+void Uploader::run() {
+  pthread_setname_np(pthread_self(), "weir-upload");
+  while (true) {
+    bool more = upload_batch();
+    MutexLock lock(mutex_);
+    if (stopping_) return;
+    if (more) continue;
+    // Something that could not be sent is tried again after a pause; something new at once.
+    if (!woken_) changed_.wait_for_ms(mutex_, kPauseAfterErrorMs);
+    woken_ = false;
+    if (stopping_) return;
+  }
+}
+
+std::vector<Uploader::Task> Uploader::tasks_of(const std::vector<cache::Unstored>& records, std::set<ChunkId>& open,
+                                               Status& outcome) {
+  // Read before the records: a content whose publication was over by then is known to the volume, or never will be.
+  bool none_in_publication = core_.open_publications == 0;
+  std::vector<ChunkId> ids;
+  for (const cache::Unstored& record : records) ids.insert(ids.end(), record.chunks.begin(), record.chunks.end());
+  auto chunk_records = meta::chunk_records(core_.volume, ids);
+  if (!chunk_records) {
+    outcome = tl::unexpected<Error>(chunk_records.error());
+    open.insert(ids.begin(), ids.end());
+    return {};
+  }
+  std::vector<Task> tasks;
+  std::set<ChunkId> seen;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    const auto& record = (*chunk_records)[i];
+    if (!record && !none_in_publication) open.insert(ids[i]);
+    if (!record || !seen.insert(ids[i]).second) continue;
+    if (record->state == ChunkState::kCondemned) open.insert(ids[i]);
+    if (record->state == ChunkState::kStaged) tasks.push_back({ids[i], *record, {}});
+    if (record->state == ChunkState::kStored) {
+      MutexLock lock(mutex_);
+      counters_.deduplicated_bytes += record->length_bytes;
+    }
+  }
+  return tasks;
+}
+
+bool Uploader::upload_batch() {
+  std::vector<cache::Unstored> records = core_.cache.unstored(0, kBatchRecords);
+  size_t chunks = 0;
+  size_t count = 0;
+  while (count < records.size() && (count == 0 || chunks + records[count].chunks.size() <= kBatchChunks))
+    chunks += records[count++].chunks.size();
+  records.resize(count);
+  if (records.empty()) return false;
+
+  std::set<ChunkId> open;  // chunks that are not in the store after this batch, for whatever reason
+  Status outcome;
+  std::vector<Task> tasks = tasks_of(records, open, outcome);
+  for (Task& task : tasks) pool_.submit([this, &task] { task.outcome = upload(task); });
+  pool_.drain();
+
+  std::vector<std::pair<ChunkId, uint64_t>> stored;
+  for (const Task& task : tasks) {
+    if (task.outcome) {
+      stored.emplace_back(task.id, task.record.generation);
+    } else {
+      open.insert(task.id);
+      outcome = task.outcome;
+    }
+  }
+  Status noted = meta::mark_stored(core_.volume, stored);
+  // The journal may forget only what the metadata remembers after a power loss.
+  if (noted) noted = core_.volume.engine().barrier();
+  if (!noted) outcome = noted;
+  size_t done = 0;
+  for (const cache::Unstored& record : records) {
+    bool all = noted.has_value();
+    for (const ChunkId& id : record.chunks) all = all && !open.contains(id);
+    if (!all) continue;
+    Status marked = core_.cache.mark_stored(record);
+    if (!marked) outcome = marked;
+    if (marked) ++done;
+  }
+  if (!outcome) note_error(outcome.error());
+  MutexLock lock(mutex_);
+  return done > 0 && !stopping_;
+}
+
+Status Uploader::upload(const Task& task) {
+  {
+    MutexLock lock(mutex_);
+    if (stopping_) return error(Code::kInterrupted, "the upload of chunk {} waits for the next start", task.id.hex());
+  }
+  Bytes bytes(task.record.length_bytes, '\0');
+  ASSIGN_OR_RETURN(bool found, core_.cache.read_chunk(task.id, std::span<char>(bytes.data(), bytes.size())));
+  if (!found || chunk_id_of(bytes) != task.id)
+    return error(Code::kCorrupt, "chunk {} is not stored yet, and this node's copy of it is {}", task.id.hex(),
+                 found ? "damaged" : "gone");
+  TRY(core_.store.put(chunk_object_name(task.id, task.record.generation), bytes));
+  MutexLock lock(mutex_);
+  ++counters_.uploaded_chunks;
+  counters_.uploaded_bytes += bytes.size();
+  return {};
+}
+
+}  // namespace weir::vfs
