@@ -36,7 +36,6 @@ Status await_readable(int fd) {
 Channel::Channel(std::shared_ptr<ReplyPort> port, Handler& handler, FileDescriptor stop_event,
                  const ChannelOptions& options)
     : port_(std::move(port)),
-      handler_(handler),
       stop_event_(std::move(stop_event)),
       context_{port_,
                handler,

@@ -59,7 +59,6 @@ class Channel {
   void run_worker(Worker& worker, int index);
 
   const std::shared_ptr<ReplyPort> port_;
-  Handler& handler_;
   const FileDescriptor stop_event_;
   WorkerContext context_;
   Negotiated negotiated_;

@@ -187,10 +187,12 @@ TEST_F(ChannelTest, AForgetIsNeverAnswered) {
 }
 
 TEST_F(ChannelTest, AnExceptionBecomesEio) {
-  handler_.answer_ = [](const Request&, Responder) { throw std::runtime_error("foreign"); };
+  handler_.answer_ = [](const Request& request, Responder responder) {
+    if (request.header.nodeid == 13) throw std::runtime_error("foreign");
+    responder.ok();
+  };
   start();
-  EXPECT_EQ(kernel_.call(FUSE_GETATTR, 1).error, EIO);
-  handler_.answer_ = nullptr;
+  EXPECT_EQ(kernel_.call(FUSE_GETATTR, 13).error, EIO);
   EXPECT_EQ(kernel_.call(FUSE_GETATTR, 1).error, 0);
 }
 

@@ -21,7 +21,6 @@ inline constexpr uint32_t kOpCopyFileRange64 = 53;
 inline constexpr uint32_t kOpLast = kOpCopyFileRange64;
 
 // INIT flags, bits 32 and up in flags2.
-inline constexpr uint64_t kInitCreateSuppGroup = 1ULL << 34;
 inline constexpr uint64_t kInitHasExpireOnly = 1ULL << 35;
 inline constexpr uint64_t kInitDirectIoAllowMmap = 1ULL << 36;
 inline constexpr uint64_t kInitPassthrough = 1ULL << 37;
@@ -44,9 +43,6 @@ inline constexpr uint64_t kUniqueInterrupt = 1ULL;
 inline constexpr int32_t kNotifyResend = 7;
 inline constexpr int32_t kNotifyIncreaseEpoch = 8;
 inline constexpr uint32_t kExpireOnly = 1U << 0;
-
-// Extension that carries the supplementary group of a new file's setgid directory.
-inline constexpr uint32_t kExtGroups = 32;
 
 struct InitOut {
   uint32_t major;

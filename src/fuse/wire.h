@@ -42,12 +42,7 @@ class BodyReader {
   bool failed_ = false;
 };
 
-/// Group in `extensions` that the caller of a creating request has among its supplementary groups and that is the
-/// directory's group; false when the kernel sent none or it is malformed. `extensions` is the end of the body,
-/// header.total_extlen * 8 bytes.
-bool find_supplementary_group(std::string_view extensions, uint32_t* group);
-
-/// Cuts the extensions off a body: returns them and shortens `body`. Empty when header.total_extlen is 0 or a lie.
-std::string_view split_extensions(const fuse_in_header& header, std::string_view* body);
+/// `body` without the extensions behind it; all of it when header.total_extlen is 0 or a lie.
+std::string_view without_extensions(const fuse_in_header& header, std::string_view body);
 
 }  // namespace weir::fuse
