@@ -33,8 +33,8 @@ inline constexpr uint32_t kSlots = 64;              // mutations of one node at 
 inline constexpr uint64_t kIdRange = 4096;          // ids taken from the engine at once
 inline constexpr size_t kDirectoryDepth = 65536;    // levels of directories, against loops
 inline constexpr uint64_t kNameProbes = 1000;       // names of one directory whose hashes collide
-inline constexpr size_t kScanRows = 1024;        // rows a scan returns at most in one call
-inline constexpr int64_t kFenceWaitMs = 10'000;  // a commit or fence waits for another's fence, then conflicts
+inline constexpr size_t kScanRows = 1024;           // rows a scan returns at most in one call
+inline constexpr int64_t kFenceWaitMs = 10'000;     // a commit or fence waits for another's fence, then conflicts
 inline constexpr size_t kRocksCacheBytes = 32u << 20;
 inline constexpr size_t kRocksWriteBufferBytes = 16u << 20;
 inline constexpr size_t kRocksLogBytes = 64u << 20;     // write-ahead log before the oldest is flushed
@@ -59,6 +59,10 @@ inline constexpr int64_t kFuseSpinMicroseconds = 50;  // looking for the next re
 inline constexpr size_t kFuseNotifications = 65536;   // queued for the kernel
 inline constexpr size_t kFuseNotificationBytes = 64u << 20;
 inline constexpr size_t kFuseReadAheadBytes = 1u << 20;
+inline constexpr size_t kFuseWaitThreads = 32;               // for requests that wait for the object store
+inline constexpr size_t kFusePublishThreads = 16;            // for those that hash, write or sync much
+inline constexpr size_t kFuseSlowQueue = 16384;              // requests queued for either
+inline constexpr uint32_t kFuseFileBlockBytes = 128u << 10;  // st_blksize: how much buffered programs write at once
 
 // Shared memory (docs/shared-memory.md).
 inline constexpr uint32_t kSharedRequests = 512;  // in workers' hands or waiting for an answer
@@ -79,17 +83,17 @@ inline constexpr int64_t kStoreRetryDelayMaxMs = 5000;
 // Control socket, mounting, node lease (docs/commands.md).
 inline constexpr size_t kControlConnections = 32;
 inline constexpr size_t kControlRequestBytes = 64u << 10;
-inline constexpr size_t kControlReplyBytes = 4u << 20;      // one line of an answer
-inline constexpr int64_t kControlRequestMs = 10'000;        // for a client to send its request whole
-inline constexpr int64_t kControlSendMs = 10'000;           // for a client to take one line of the answer
+inline constexpr size_t kControlReplyBytes = 4u << 20;  // one line of an answer
+inline constexpr int64_t kControlRequestMs = 10'000;    // for a client to send its request whole
+inline constexpr int64_t kControlSendMs = 10'000;       // for a client to take one line of the answer
 inline constexpr int64_t kProgressIntervalMs = 200;
-inline constexpr int64_t kMountProbeMs = 10'000;            // for a mounted volume to answer
-inline constexpr int64_t kStopMs = 60'000;                  // `weir umount` waits for the daemon to end
-inline constexpr int64_t kDetachedMs = 10'000;              // a detached volume serves what is still open
-inline constexpr int64_t kLeaseMs = 20'000;                 // a node that did not renew for so long is dead
+inline constexpr int64_t kMountProbeMs = 10'000;  // for a mounted volume to answer
+inline constexpr int64_t kStopMs = 60'000;        // `weir umount` waits for the daemon to end
+inline constexpr int64_t kDetachedMs = 10'000;    // a detached volume serves what is still open
+inline constexpr int64_t kLeaseMs = 20'000;       // a node that did not renew for so long is dead
 inline constexpr int64_t kLeaseRenewMs = 5'000;
-inline constexpr size_t kReportedProblems = 1000;           // of one fsck, listed one by one
-inline constexpr int kCheckRounds = 4;                      // of an fsck on a mounted volume
+inline constexpr size_t kReportedProblems = 1000;  // of one fsck, listed one by one
+inline constexpr int kCheckRounds = 4;             // of an fsck on a mounted volume
 
 // Cache directory (docs/formats.md).
 inline constexpr size_t kCacheBlockCacheBytes = 32u << 20;   // of both databases together

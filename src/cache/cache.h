@@ -17,21 +17,22 @@
 namespace weir::cache {
 
 struct Options {
-  std::string directory;         // made with mode 0700 if absent
-  std::string volume_id;         // of the volume it belongs to; another volume's cache is refused
-  uint64_t size_bytes_max = 0;   // for stored content; 0: as much as the disk has beyond the reserve
-  uint64_t reserve_bytes = 0;    // free space that is never used; 0: 5 % of the disk, 10 GiB at most
+  std::string directory;                         // made with mode 0700 if absent
+  std::string volume_id;                         // of the volume it belongs to; another volume's cache is refused
+  uint64_t size_bytes_max = 0;                   // for stored content; 0: as much as the disk has beyond the reserve
+  uint64_t reserve_bytes = 0;                    // free space that is never used; 0: 5 % of the disk, 10 GiB at most
+  std::function<Result<std::string>()> boot_id;  // changes when the machine starts; unset: the kernel's
 };
 
 struct Usage {
-  uint64_t image_bytes = 0;      // blocks used by images, complete or not
+  uint64_t image_bytes = 0;  // blocks used by images, complete or not
   uint64_t small_bytes = 0;
   uint64_t staging_bytes = 0;
-  uint64_t unstored_bytes = 0;   // must be uploaded; cannot be evicted
+  uint64_t unstored_bytes = 0;  // must be uploaded; cannot be evicted
   uint64_t images = 0;
   uint64_t images_complete = 0;
   uint64_t small_contents = 0;
-  uint64_t evicted_bytes = 0;    // since the start
+  uint64_t evicted_bytes = 0;  // since the start
   uint64_t size_bytes_max = 0;
   uint64_t disk_free_bytes = 0;
   uint64_t reserve_bytes = 0;
@@ -39,11 +40,11 @@ struct Usage {
 
 /// Chunks whose only safe copy is here, until mark_stored(): a whole or partial image, or one small content.
 struct Unstored {
-  uint64_t sequence = 0;         // in the order of recording
-  ManifestId image;              // zero for a small content
-  std::vector<ChunkId> chunks;   // without holes and duplicates
+  uint64_t sequence = 0;        // in the order of recording
+  ManifestId image;             // zero for a small content
+  std::vector<ChunkId> chunks;  // without holes and duplicates
   uint64_t bytes = 0;
-  int64_t since_ns = 0;          // realtime
+  int64_t since_ns = 0;  // realtime
 };
 
 /// A staging file that an earlier life left with a record.
@@ -85,9 +86,9 @@ class Cache {
   // Staging.
   Result<std::unique_ptr<Staging>> new_staging();
   /// Turns a staging file into the image of `manifest`. `own`: for each chunk, whether its bytes are in the file (holes
-  /// need not be); the others are absent from the image at first. Those chunks are recorded as unstored, in one step that survives
-  /// process death, before it returns; power loss after sync_image(). On failure the staging file is as it was, and given back.
-  /// If there is an image of this content already, the better of both stays.
+  /// need not be); the others are absent from the image at first. Those chunks are recorded as unstored, in one step
+  /// that survives process death, before it returns; power loss after sync_image(). On failure the staging file is as
+  /// it was, and given back. If there is an image of this content already, the better of both stays.
   Result<std::shared_ptr<Image>> seal(std::unique_ptr<Staging>& staging, std::shared_ptr<const Manifest> manifest,
                                       const std::vector<bool>& own);
   /// Left by an earlier life, in the order of their ids; each is given out once.

@@ -40,15 +40,27 @@ class Image {
 
  private:
   friend class Cache;
-  Image(Cache& cache, ManifestId id, std::shared_ptr<const Manifest> manifest, FileDescriptor fd, bool complete);
+  Image(Cache& cache, ManifestId id, std::shared_ptr<const Manifest> manifest, FileDescriptor fd);
+  /// What is here: chunks of `present`, and holes. Empty: nothing but holes. `unverified`: see read_unverified().
+  void set_present(const std::vector<bool>& present, std::vector<bool> unverified);
+  void set_complete() { missing_.store(0, std::memory_order_release); }
+  /// The chunk's bytes are in the file from now on. False if that was known.
+  bool mark_present(uint64_t index);
+  /// No byte in it is of any use.
+  bool is_empty() const;
+  /// Bytes of a chunk that may be in the file: here before a power loss, and not looked at since. False: certainly not.
+  Result<bool> read_unverified(uint64_t index, std::span<char> buffer) const;
 
   Cache& cache_;
   const ManifestId id_;
   const std::shared_ptr<const Manifest> manifest_;
   const FileDescriptor fd_;
   mutable Mutex mutex_;
-  std::vector<bool> present_ GUARDED_BY(mutex_);  // empty once complete
+  std::vector<bool> present_ GUARDED_BY(mutex_);      // of use while something is missing
+  std::vector<bool> unverified_ GUARDED_BY(mutex_);   // empty if there are none
+  std::vector<uint32_t> unsaved_ GUARDED_BY(mutex_);  // became present since the index was told
   std::atomic<uint64_t> missing_{0};
+  std::atomic<bool> lost_{false};  // the disk failed; the file is not used again
 };
 
 }  // namespace weir::cache

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <atomic>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 
+#include "base/bytes.h"
 #include "base/file_descriptor.h"
 #include "base/result.h"
 
@@ -11,9 +14,9 @@ namespace weir::cache {
 
 class Cache;
 
-/// A sparse file that is being written and not yet published; bytes lie at their natural offsets. Its size is that of the
-/// content. Destroying it removes the file, unless keep() was called or Cache::seal() took it.
-/// Thread rule: calls on disjoint ranges may run at once; otherwise the caller orders them.
+/// A sparse file that is being written and not yet published; bytes lie at their natural offsets. Its size is that of
+/// the content. Destroying it removes the file, unless keep() was called or Cache::seal() took it. Thread rule: calls
+/// on disjoint ranges may run at once; otherwise the caller orders them.
 class Staging {
  public:
   ~Staging();
@@ -39,12 +42,18 @@ class Staging {
  private:
   friend class Cache;
   Staging(Cache& cache, uint64_t id, std::string path, FileDescriptor fd);
+  /// Tells the cache how much of the disk the file takes.
+  void account();
 
   Cache& cache_;
   const uint64_t id_;
   const std::string path_;
-  const FileDescriptor fd_;
+  FileDescriptor fd_;  // none once it is an image's
   bool kept_ = false;
+  bool name_synced_ = false;
+  std::optional<Bytes> record_;           // as saved
+  std::atomic<uint64_t> unaccounted_{0};  // bytes written since account()
+  std::atomic<uint64_t> disk_bytes_{0};
 };
 
 }  // namespace weir::cache

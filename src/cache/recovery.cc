@@ -1,0 +1,185 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <map>
+#include <set>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "cache/state.h"
+
+namespace weir::cache {
+
+namespace {
+
+/// Names in a directory; the standard library's iteration reports errors by exception unless asked so.
+Result<std::vector<std::string>> list(const std::string& path) {
+  std::vector<std::string> names;
+  std::error_code failed;
+  std::filesystem::directory_iterator entry(path, failed);
+  for (; !failed && entry != std::filesystem::directory_iterator(); entry.increment(failed))
+    names.push_back(entry->path().filename());
+  if (failed) return error(code_of_errno(failed.value()), "list {}: {}", path, failed.message());
+  return names;
+}
+
+bool disk_refuses(const Error& failed) {
+  return failed.code == Code::kNoSpace || failed.code == Code::kReadOnly || failed.code == Code::kAccess;
+}
+
+}  // namespace
+
+Cache::State::State(const Options& an_options, Clock& a_clock, Directory a_directory)
+    : options(an_options),
+      clock(a_clock),
+      directory(std::move(a_directory)),
+      journal_sync([this] { return journal->sync(); }),
+      barrier_sync([this]() -> Status {
+        if (::syncfs(directory.fd()) != 0) return errno_error(errno, fmt::format("sync the disk of {}", layout.root()));
+        return journal->sync();
+      }) {}
+
+Cache::State::~State() {
+  if (house.joinable()) {
+    {
+      MutexLock lock(house_mutex);
+      stopping = true;
+      house_wake.notify_all();
+    }
+    house.join();
+  }
+  if (!recovery_done) return;
+  save_uses();
+  if (Status marked = index->put_clean_mark(small->contents(), small->bytes()); !marked)
+    log::warning("{}", marked.error().what);
+}
+
+Status Cache::State::open(const LostContent& lost) {
+  TRY(open_databases());
+  ASSIGN_OR_RETURN(
+      space, Space::open(directory.fd(), options.reserve_bytes, [this](uint64_t bytes) { return make_room(bytes); }));
+  std::vector<Journal::ImageRecord> unstored;
+  TRY(journal->load([&](uint64_t sequence, const UnstoredImage& row) { unstored.push_back({sequence, row}); }));
+  TRY(load_images());
+  if (index_is_new || directory.boot_changed()) TRY(scan_image_files(unstored));
+  for (const Journal::ImageRecord& record : unstored) TRY(recover_unstored(record, lost));
+  TRY(recover_staging(unstored));
+  TRY(count_small());
+  TRY(directory.save_boot());
+  recovery_done = true;
+  house = std::thread([this] { keep_house(); });
+  return {};
+}
+
+Status Cache::State::open_databases() {
+  Result<std::unique_ptr<Database>> opened = Database::open(layout.journal(), memory);
+  if (!opened && disk_refuses(opened.error()))
+    return error(opened.error().code, "cache directory {} cannot be written: {}", layout.root(), opened.error().what);
+  if (!opened)
+    return error(
+        opened.error().code,
+        "the journal of cache directory {} is damaged, and only it knows what is not stored yet; restore it, or "
+        "give this cache up by removing the directory: {}",
+        layout.root(), opened.error().what);
+  journal_database = std::move(*opened);
+  journal = std::make_unique<Journal>(*journal_database);
+  return open_index();
+}
+
+Status Cache::State::open_index() {
+  std::error_code ignored;
+  std::filesystem::remove_all(layout.damaged_index(), ignored);
+  Result<std::unique_ptr<Database>> opened = Database::open(layout.index(), memory);
+  if (!opened && !disk_refuses(opened.error())) {
+    log::warning("the index of cache directory {} is damaged and is built anew from the files: {}", layout.root(),
+                 opened.error().what);
+    if (::rename(layout.index().c_str(), layout.damaged_index().c_str()) != 0)
+      return errno_error(errno, fmt::format("move {} away", layout.index()));
+    opened = Database::open(layout.index(), memory);
+    std::filesystem::remove_all(layout.damaged_index(), ignored);
+  }
+  if (!opened)
+    return error(opened.error().code, "cache directory {} cannot be written: {}", layout.root(), opened.error().what);
+  index_database = std::move(*opened);
+  index = std::make_unique<Index>(*index_database);
+  small = std::make_unique<SmallStore>(*index_database, locks);
+  ASSIGN_OR_RETURN(index_is_new, index->is_new());
+  return {};
+}
+
+Status Cache::State::load_images() {
+  return index->for_each([&](const ManifestId& id, const ImageRow& row) { images.put(id, ImageEntry::of(row)); });
+}
+
+Status Cache::State::scan_image_files(const std::vector<Journal::ImageRecord>& unstored) {
+  std::set<ManifestId> needed;
+  for (const Journal::ImageRecord& record : unstored) needed.insert(record.row.id);
+  for (unsigned fan = 0; fan < 256; ++fan) {
+    const std::string directory_path = layout.images(static_cast<uint8_t>(fan));
+    ASSIGN_OR_RETURN(std::vector<std::string> names, list(directory_path));
+    for (const std::string& name : names) {
+      const std::string path = directory_path + "/" + name;
+      std::optional<ImageFileName> file = parse_image_name(name);
+      if (!file || images.find(file->id) || (!file->final && needed.contains(file->id))) continue;
+      if (!file->final) {
+        TRY(io::remove_file(path));
+        continue;
+      }
+      struct stat attributes {};
+      if (::stat(path.c_str(), &attributes) != 0) return errno_error(errno, fmt::format("stat {}", path));
+      ImageRow row{.final = true, .uses = 1, .size = static_cast<uint64_t>(attributes.st_size), .boot = boot};
+      row.disk_bytes = static_cast<uint64_t>(attributes.st_blocks) * 512;
+      row.last_used_ns = attributes.st_mtim.tv_sec * 1'000'000'000 + attributes.st_mtim.tv_nsec;
+      row.present_chunks = static_cast<uint32_t>(chunk_count(row.size));
+      TRY(index->save(file->id, row, {}));
+      images.put(file->id, ImageEntry::of(row));
+    }
+  }
+  return {};
+}
+
+Status Cache::State::recover_staging(const std::vector<Journal::ImageRecord>& unstored) {
+  uint64_t last = 0;
+  for (const Journal::ImageRecord& record : unstored) last = std::max(last, record.row.staging_id);
+  std::map<uint64_t, StagingRow> rows;
+  TRY(journal->for_each_staging([&](uint64_t id, StagingRow row) { rows.emplace(id, std::move(row)); }));
+  ASSIGN_OR_RETURN(std::vector<std::string> names, list(layout.staging()));
+  for (const std::string& name : names) {
+    std::optional<uint64_t> id = parse_staging_name(name);
+    if (!id) continue;
+    last = std::max(last, *id);
+    if (!rows.contains(*id)) TRY(io::remove_file(layout.staging(*id)));
+  }
+  for (auto& [id, row] : rows) {
+    last = std::max(last, id);
+    const std::string path = layout.staging(id);
+    auto fd = io::open_file(path, O_RDWR);
+    if (!fd && fd.error().code != Code::kNotFound) return tl::unexpected<Error>(fd.error());
+    if (!fd) {
+      log::warning("staging file {} did not survive the power loss; it was never synced", id);
+      TRY(journal->erase_staging(id));
+      continue;
+    }
+    std::unique_ptr<Staging> staging(new Staging(*cache, id, path, std::move(*fd)));
+    staging->record_ = row.record;
+    // Until somebody takes it, it is left as it is.
+    staging->keep();
+    MutexLock lock(recovered_mutex);
+    recovered.push_back({std::move(staging), std::move(row.record)});
+  }
+  next_staging_id = last + 1;
+  return {};
+}
+
+Status Cache::State::count_small() {
+  uint64_t contents = 0;
+  uint64_t bytes = 0;
+  ASSIGN_OR_RETURN(bool clean, index->take_clean_mark(contents, bytes));
+  if (!clean) return small->count();
+  small->set_counts(contents, bytes);
+  return {};
+}
+
+}  // namespace weir::cache

@@ -1,0 +1,99 @@
+#include "cache/staging.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/io.h"
+#include "base/log.h"
+#include "cache/state.h"
+
+namespace weir::cache {
+
+namespace {
+constexpr uint64_t kAccountBytes = 1u << 20;
+}
+
+Staging::Staging(Cache& cache, uint64_t id, std::string path, FileDescriptor fd)
+    : cache_(cache), id_(id), path_(std::move(path)), fd_(std::move(fd)) {
+  ++cache_.state_->staging_files;
+  account();
+}
+
+Staging::~Staging() {
+  Cache::State& state = *cache_.state_;
+  --state.staging_files;
+  state.staging_bytes -= static_cast<int64_t>(disk_bytes_.load());
+  if (kept_ || !fd_.valid()) return;
+  // The record first: without its file it would be reported as lost.
+  if (record_)
+    if (Status erased = state.journal->erase_staging(id_); !erased)
+      log::warning("the record of staging file {} stays: {}", id_, erased.error().what);
+  if (Status removed = io::remove_file(path_); !removed) log::warning("{}", removed.error().what);
+}
+
+Status Staging::write(uint64_t offset, std::string_view bytes) {
+  TRY(cache_.state_->write_admitted(fd_.get(), bytes, offset));
+  if (unaccounted_.fetch_add(bytes.size()) + bytes.size() >= kAccountBytes) account();
+  return {};
+}
+
+Status Staging::read(uint64_t offset, std::span<char> buffer) const {
+  ASSIGN_OR_RETURN(size_t got, io::read_at(fd_.get(), buffer.data(), buffer.size(), offset));
+  std::memset(buffer.data() + got, 0, buffer.size() - got);
+  return {};
+}
+
+Status Staging::truncate(uint64_t size) {
+  if (::ftruncate(fd_.get(), static_cast<off_t>(size)) != 0)
+    return errno_error(errno, fmt::format("give {} the size {}", path_, size));
+  account();
+  return {};
+}
+
+Status Staging::punch(uint64_t offset, uint64_t length) {
+  if (length == 0) return {};
+  int done = ::fallocate(fd_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
+                         static_cast<off_t>(length));
+  if (done != 0 && errno != EOPNOTSUPP) return errno_error(errno, fmt::format("punch a hole into {}", path_));
+  if (done != 0) {
+    ASSIGN_OR_RETURN(uint64_t size, io::file_size(fd_.get()));
+    const std::string zeros(64u << 10, '\0');
+    for (uint64_t end = std::min(size, offset + length); offset < end;) {
+      uint64_t count = std::min<uint64_t>(zeros.size(), end - offset);
+      TRY(io::write_at(fd_.get(), std::string_view(zeros).substr(0, count), offset));
+      offset += count;
+    }
+  }
+  account();
+  return {};
+}
+
+Status Staging::save_record(std::string_view record) {
+  TRY(cache_.state_->journal->save_staging(id_, StagingRow{ManifestId(), Bytes(record)}));
+  record_ = Bytes(record);
+  return {};
+}
+
+Status Staging::sync() {
+  Cache::State& state = *cache_.state_;
+  TRY(io::sync_data(fd_.get(), path_));
+  if (!name_synced_) {
+    TRY(io::sync_directory(state.layout.staging()));
+    name_synced_ = true;
+  }
+  return state.journal_sync.run();
+}
+
+void Staging::account() {
+  unaccounted_ = 0;
+  struct stat attributes {};
+  if (::fstat(fd_.get(), &attributes) != 0) return;
+  const uint64_t now = static_cast<uint64_t>(attributes.st_blocks) * 512;
+  cache_.state_->staging_bytes += static_cast<int64_t>(now) - static_cast<int64_t>(disk_bytes_.exchange(now));
+}
+
+}  // namespace weir::cache

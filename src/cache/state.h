@@ -1,0 +1,129 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <thread>
+
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "cache/cache.h"
+#include "cache/database.h"
+#include "cache/directory.h"
+#include "cache/hot_contents.h"
+#include "cache/image_table.h"
+#include "cache/index.h"
+#include "cache/journal.h"
+#include "cache/key_locks.h"
+#include "cache/shared_sync.h"
+#include "cache/small_store.h"
+#include "cache/space.h"
+
+namespace weir::cache {
+
+/// What Cache, Image and Staging share. Every operation on one content holds that content's lock (`locks`), and takes
+/// nothing else that waits for such a lock; so room on the disk is asked for before (docs/locks.md).
+struct Cache::State {
+  State(const Options& an_options, Clock& a_clock, Directory a_directory);
+  ~State();
+
+  // Recovery (recovery.cc, recovery_images.cc). Before anything else, by one thread.
+  Status open(const LostContent& lost);
+  Status open_databases();
+  Status open_index();
+  Status load_images();
+  Status scan_image_files(const std::vector<Journal::ImageRecord>& unstored);
+  Status recover_unstored(const Journal::ImageRecord& record, const LostContent& lost);
+  Result<bool> finish_seal(const UnstoredImage& row);
+  Result<std::vector<bool>> check_chunks(const UnstoredImage& row);
+  Status recover_staging(const std::vector<Journal::ImageRecord>& unstored);
+  Status count_small();
+
+  // Images (image_files.cc). `_locked`: the caller holds the content's lock.
+  struct ImageFile {
+    FileDescriptor fd;  // none when there is no file
+    bool final = false;
+  };
+  Result<std::shared_ptr<Image>> open_image(const ManifestId& id, const std::shared_ptr<const Manifest>& manifest);
+  Result<std::shared_ptr<Image>> open_locked(const ManifestId& id, const std::shared_ptr<const Manifest>& manifest);
+  Result<std::shared_ptr<Image>> open_final_locked(const ManifestId& id,
+                                                   const std::shared_ptr<const Manifest>& manifest, FileDescriptor fd);
+  Result<std::shared_ptr<Image>> open_partial_locked(const ManifestId& id,
+                                                     const std::shared_ptr<const Manifest>& manifest,
+                                                     FileDescriptor fd);
+  Result<std::shared_ptr<Image>> create_locked(const ManifestId& id, const std::shared_ptr<const Manifest>& manifest);
+  Result<ImageFile> open_file(const ManifestId& id, bool final_expected);
+  std::shared_ptr<Image> share_locked(Image* image);
+  /// The Image object of this id, even if its last owner is just letting it go.
+  std::shared_ptr<Image> held_locked(const ManifestId& id);
+  void release(Image* image);
+  Status save_image(Image& image);
+  Status save_locked(Image& image);
+  /// All chunks are in the file: syncs it and gives it its final name.
+  Status finish(Image& image);
+  Status finalize_locked(const ManifestId& id, int fd, const std::vector<IndexedChunk>& chunks);
+  Status forget_locked(const ManifestId& id);
+  Status evict_locked(const ManifestId& id);
+  Result<bool> read_place(const ChunkPlace& place, const ChunkId& chunk, bool verified, std::span<char> buffer);
+
+  // Sealing and upload (seal.cc, upload.cc).
+  struct Sealing;
+  Result<std::shared_ptr<Image>> seal(std::unique_ptr<Staging>& staging,
+                                      const std::shared_ptr<const Manifest>& manifest, const std::vector<bool>& own);
+  Status merge_locked(Sealing& sealing, Image& image);
+  Result<std::shared_ptr<Image>> become_image_locked(Sealing& sealing);
+  Status mark_image_stored(const Unstored& record);
+  Status mark_small_stored(const Unstored& record);
+
+  // Writing and room (eviction.cc).
+  Status write_admitted(int fd, std::string_view bytes, uint64_t offset);
+  uint64_t stored_bytes() const { return images.disk_bytes() - images.unstored_disk_bytes() + small->bytes(); }
+  uint64_t make_room(uint64_t bytes);
+  uint64_t evict_bytes(uint64_t bytes);
+  uint64_t evict_images(uint64_t bytes);
+  uint64_t evict_small(uint64_t bytes);
+  /// Something may be evicted that could not before.
+  void evictable();
+  void keep_house();
+  void save_uses();
+
+  const Options options;
+  Clock& clock;
+  Cache* cache = nullptr;
+  Directory directory;
+  const Layout& layout = directory.layout();
+  const uint64_t boot = directory.boot();
+  DatabaseMemory memory;
+  std::unique_ptr<Database> index_database;
+  std::unique_ptr<Database> journal_database;
+  std::unique_ptr<Index> index;
+  std::unique_ptr<Journal> journal;
+  std::unique_ptr<SmallStore> small;
+  std::unique_ptr<Space> space;
+  bool index_is_new = false;
+  bool recovery_done = false;
+
+  KeyLocks locks;
+  HotContents hot;
+  ImageTable images;
+  SharedSync journal_sync;
+  SharedSync barrier_sync;
+
+  std::atomic<uint64_t> next_staging_id = 1;
+  std::atomic<int64_t> staging_bytes = 0;
+  std::atomic<int64_t> staging_files = 0;
+  Mutex recovered_mutex;
+  std::vector<Recovered> recovered GUARDED_BY(recovered_mutex);
+
+  std::atomic<uint64_t> evicted_bytes = 0;
+  std::atomic<uint64_t> evictable_changes = 1;
+  Mutex evict_mutex;                                  // one eviction at a time
+  uint64_t fruitless_at GUARDED_BY(evict_mutex) = 0;  // evictable_changes when there was nothing to evict
+
+  Mutex house_mutex;
+  ConditionVariable house_wake;
+  bool stopping GUARDED_BY(house_mutex) = false;
+  bool house_work GUARDED_BY(house_mutex) = false;
+  std::thread house;
+};
+
+}  // namespace weir::cache
