@@ -11,7 +11,8 @@
 /// What a file's bytes are. Thread rule and errors as in names.h.
 namespace weir::meta {
 
-/// The chunk ids of an inode's content, chunk_count(size) of them; reads pages as needed. Requires: not inline.
+/// The chunk ids of an inode's content, chunk_count(size) of them; reads pages as needed. Requires: not inline. Stale
+/// when the inode has other content by now and the grace of this one is over.
 Result<std::vector<ChunkId>> load_chunks(Volume& volume, const Inode& inode);
 
 struct ChangedChunk {
@@ -38,19 +39,22 @@ struct Published {
 
 /// Switches the inode to the new content in one transaction; more than limits::kInlineChunkIds chunks are prepared page
 /// by page before. If the inode's generation is no longer `base_generation`, a change that does not replace is applied
-/// to what is there now, chunk by chunk; one that replaces wins whole. The old content is queued and stays readable for
-/// the grace. A chunk neither brought nor live is Unavailable (its bytes may be gone): bring it.
-/// Works on orphans too. NotFound when the inode is gone.
+/// to what is there now, chunk by chunk, as if it had been written there; Stale when that would mix parts of a chunk:
+/// read the inode, and make the change again on what is there. One that replaces wins whole. The old content is queued
+/// and stays readable for the grace. A chunk neither brought nor live is Unavailable (its bytes may be gone): bring it.
+/// Works on orphans too. NotFound when the inode is gone. Invalid: `changes` leave out a chunk whose length changes
+/// with the size, or a first chunk over inline bytes.
 Result<Published> publish(Volume& volume, RequestId request, const Publish& change);
 
 /// Records of chunks; nothing for unknown ones. In the order of `ids`.
 Result<std::vector<std::optional<ChunkRecord>>> chunk_records(Volume& volume, const std::vector<ChunkId>& ids);
 /// These objects are in the store, durably. Chunks whose generation is another by now are left alone, and so are
-/// unknown ones. This node's `H` rows go. Batches are split as needed.
+/// unknown ones; their objects are queued for deletion. This node's `H` rows go. Batches are split as needed.
 Status mark_stored(Volume& volume, const std::vector<std::pair<ChunkId, uint64_t>>& chunks);
 /// True if an inode or a page other than superseded content of an inode still names the chunk.
 Result<bool> chunk_is_wanted(Volume& volume, const ChunkId& id);
-/// This node will not upload the chunk: nobody wants it.
+/// This node will not upload the chunk and may lose its bytes: nobody wants it. Busy when somebody does. From then on a
+/// publish that names the chunk has to bring it, unless other nodes hold it.
 Status drop_duty(Volume& volume, const ChunkId& id);
 
 enum class ContentState { kLocal, kZone, kStored };

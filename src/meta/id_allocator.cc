@@ -29,6 +29,8 @@ Result<uint64_t> IdAllocator::take_range(keys::CounterKind kind) {
     transaction.put(key, row.encode());
     return {};
   }));
+  // The staging journal may name an inode that a power loss takes back; its number must not come to name another.
+  TRY(volume_.engine().barrier());
   if (kind == keys::CounterKind::kInode && first + limits::kIdRange > kInodeIdMax)
     return error(Code::kNoSpace, "the volume has used up its {} inode numbers", kInodeIdMax);
   return first;
