@@ -34,6 +34,7 @@ inline constexpr uint64_t kIdRange = 4096;          // ids taken from the engine
 inline constexpr size_t kReferencesAtOnce = 64;      // rows read while looking for one that counts
 inline constexpr size_t kMarkedChunks = 512;         // chunks marked as stored in one transaction
 inline constexpr size_t kXattrsAtOnce = 64;          // rows read while listing attributes
+inline constexpr size_t kQueueEntriesAtOnce = 64;    // read by the collector
 inline constexpr size_t kDirectoryDepth = 65536;    // levels of directories, against loops
 inline constexpr uint64_t kNameProbes = 1000;       // names of one directory whose hashes collide
 inline constexpr size_t kScanRows = 1024;           // rows a scan returns at most in one call

@@ -17,6 +17,7 @@ Result<std::optional<ChunkRecord>> claimed_record(Volume& volume, const Claim& c
   if (present && present->was_stored) {
     ChunkRecord revived = *present;
     revived.state = ChunkState::kStored;
+    revived.was_stored = false;
     return revived;
   }
   if (!brought)

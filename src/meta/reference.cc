@@ -22,6 +22,8 @@ Result<std::optional<Inode>> find_inode(kv::Transaction& transaction, InodeId id
   return Inode::decode(id, value->bytes);
 }
 
+}  // namespace
+
 Result<bool> page_is_current(kv::Transaction& transaction, PageId page) {
   ASSIGN_OR_RETURN(auto value, transaction.get(keys::page(page)));
   if (!value) return false;
@@ -35,8 +37,6 @@ Result<bool> page_is_current(kv::Transaction& transaction, PageId page) {
   ASSIGN_OR_RETURN(auto inode, find_inode(transaction, row.owner));
   return inode && contains(inode->content.pages, page);
 }
-
-}  // namespace
 
 Result<bool> reference_is_current(kv::Transaction& transaction, const keys::ReferenceKey& reference) {
   if (reference.kind == keys::OwnerKind::kPage) return page_is_current(transaction, PageId{reference.owner});
