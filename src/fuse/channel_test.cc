@@ -55,7 +55,7 @@ class TestHandler : public Handler {
  private:
   void keep(Responder responder) {
     std::lock_guard lock(mutex_);
-    if (responder.interrupted()) return responder.fail(Code::kInterrupted);
+    if (responder.interruption().raised()) return responder.fail(Code::kInterrupted);
     kept_.push_back(std::move(responder));
     changed_.notify_all();
   }

@@ -29,7 +29,7 @@ class Handler {
   /// locks or peers keeps the responder and returns. INIT, INTERRUPT and DESTROY never come here.
   virtual void handle(const Request& request, Responder responder) = 0;
   /// The caller of the unanswered request `unique` got a signal. If the request is waiting, answer it Interrupted;
-  /// otherwise do nothing: who begins to wait later sees Responder::interrupted().
+  /// otherwise do nothing: who begins to wait later sees Responder::interruption().
   virtual void interrupt(uint64_t unique) = 0;
 };
 

@@ -48,6 +48,11 @@ int errno_of_code(Code code) {
   return EIO;
 }
 
+Interruption::Interruption(std::shared_ptr<ReplyPort> port, const ReplyAddress& address)
+    : port_(std::move(port)), address_(address) {}
+
+bool Interruption::raised() const { return port_->buffers().is_interrupted(address_.buffer, address_.unique); }
+
 Responder::Responder(std::shared_ptr<ReplyPort> port, const ReplyAddress& address)
     : port_(std::move(port)), address_(address) {}
 
@@ -90,12 +95,10 @@ void Responder::fail(const Error& error) {
   fail(error.code);
 }
 
-void Responder::fail(Code code) { take()->reply(address_, errno_of_code(code), {}); }
+void Responder::fail(Code code) { fail_with_errno(errno_of_code(code)); }
+
+void Responder::fail_with_errno(int error_number) { take()->reply(address_, error_number, {}); }
 
 void Responder::none() { take()->no_reply(address_); }
-
-bool Responder::interrupted() const {
-  return pending() && port_->buffers().is_interrupted(address_.buffer, address_.unique);
-}
 
 }  // namespace weir::fuse

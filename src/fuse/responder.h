@@ -12,6 +12,17 @@
 
 namespace weir::fuse {
 
+/// Whether the caller of a request got a signal. Copyable; any thread; also after the answer.
+class Interruption {
+ public:
+  Interruption(std::shared_ptr<ReplyPort> port, const ReplyAddress& address);
+  bool raised() const;
+
+ private:
+  std::shared_ptr<ReplyPort> port_;
+  ReplyAddress address_;
+};
+
 /// The right to answer one request, once. Move-only. If it is destroyed unanswered, the request is answered EIO and the
 /// log says so: no caller ever hangs because of a forgotten reply. May outlive the channel. Any thread. Never blocks.
 class Responder {
@@ -29,14 +40,16 @@ class Responder {
   /// The one place where a Code becomes an errno. Codes that say something is wrong with us or below us are logged.
   void fail(const Error& error);
   void fail(Code code);
+  /// For the few calls whose errno no Code stands for.
+  void fail_with_errno(int error_number);
   /// For requests that have no reply (FORGET).
   void none();
 
   uint64_t unique() const { return address_.unique; }
   bool pending() const { return port_ != nullptr; }
-  /// The caller got a signal before we began to wait: whoever starts to wait asks this after it can be found by
-  /// Handler::interrupt(), and answers Interrupted.
-  bool interrupted() const;
+  /// Whoever starts to wait asks this once Handler::interrupt() can find it, and answers Interrupted if it is raised:
+  /// the signal may have come before. Requires: pending().
+  Interruption interruption() const { return {port_, address_}; }
 
  private:
   std::shared_ptr<ReplyPort> take();

@@ -1,0 +1,101 @@
+#include <fcntl.h>
+
+#include "fuse/encode.h"
+#include "fuse/ops/ops.h"
+
+namespace weir::fuse::ops {
+
+namespace {
+
+bool may_write(uint32_t flags) { return (flags & O_ACCMODE) != O_RDONLY; }
+
+void count_writer(Service& service, uint32_t flags, int64_t change) {
+  if (may_write(flags)) service.writers_open.fetch_add(change, std::memory_order_relaxed);
+}
+
+meta::NewInode new_file(const Request& request, const fuse_create_in& in) {
+  meta::NewInode wanted;
+  wanted.mode = in.mode & 07777;
+  wanted.umask = in.umask;
+  wanted.uid = request.header.uid;
+  wanted.gid = request.header.gid;
+  return wanted;
+}
+
+void answer_created(Service& service, Responder responder, const Result<vfs::CreatedFile>& created, uint32_t flags) {
+  if (!created) return responder.fail(created.error());
+  count_writer(service, flags, 1);
+  fuse_entry_out entry = encode_entry(created->entry, service.lifetimes);
+  OpenOut opened = encode_opened(created->opened);
+  const iovec pieces[2] = {{&entry, sizeof(entry)}, {&opened, sizeof(opened)}};
+  responder.ok(pieces);
+}
+
+}  // namespace
+
+void open(Service& service, const Request& request, Responder responder) {
+  BodyReader reader(request.body);
+  const auto in = reader.take<fuse_open_in>();
+  if (reader.failed()) return answer_malformed(std::move(responder));
+  const auto opened = service.filesystem.open(caller_of(request), node_of(request), static_cast<int>(in.flags));
+  if (opened) count_writer(service, in.flags, 1);
+  answer(std::move(responder), opened, encode_opened);
+}
+
+void create(Service& service, const Request& request, Responder responder) {
+  BodyReader reader(without_extensions(request.header, request.body));
+  const auto in = reader.take<fuse_create_in>();
+  const std::string_view name = reader.name();
+  if (reader.failed()) return answer_malformed(std::move(responder));
+  answer_created(service, std::move(responder),
+                 service.filesystem.create(caller_of(request), node_of(request), name, new_file(request, in),
+                                           static_cast<int>(in.flags)),
+                 in.flags);
+}
+
+void create_unnamed(Service& service, const Request& request, Responder responder) {
+  BodyReader reader(without_extensions(request.header, request.body));
+  const auto in = reader.take<fuse_create_in>();
+  if (reader.failed()) return answer_malformed(std::move(responder));
+  answer_created(service, std::move(responder),
+                 service.filesystem.create_unnamed(caller_of(request), node_of(request), new_file(request, in),
+                                                   static_cast<int>(in.flags)),
+                 in.flags);
+}
+
+void flush(Service& service, const Request& request, Responder responder) {
+  BodyReader reader(request.body);
+  const auto in = reader.take<fuse_flush_in>();
+  if (reader.failed()) return answer_malformed(std::move(responder));
+  auto job = [&service, caller = caller_of(request), in](Responder later) {
+    answer(std::move(later), service.filesystem.flush(caller, in.fh, in.lock_owner));
+  };
+  if (service.filesystem.flush_is_long(in.fh)) return service.pools.publish(std::move(responder), std::move(job));
+  job(std::move(responder));
+}
+
+void release(Service& service, const Request& request, Responder responder) {
+  BodyReader reader(request.body);
+  const auto in = reader.take<fuse_release_in>();
+  if (reader.failed()) return answer_malformed(std::move(responder));
+  auto job = [&service, caller = caller_of(request), in](Responder later) {
+    const bool unlocks = (in.release_flags & FUSE_RELEASE_FLOCK_UNLOCK) != 0;
+    service.filesystem.release(caller, in.fh, unlocks ? std::optional(in.lock_owner) : std::nullopt);
+    count_writer(service, in.flags, -1);
+    later.ok();
+  };
+  if (service.filesystem.flush_is_long(in.fh)) return service.pools.publish(std::move(responder), std::move(job));
+  job(std::move(responder));
+}
+
+void sync(Service& service, const Request& request, Responder responder) {
+  BodyReader reader(request.body);
+  const auto in = reader.take<fuse_fsync_in>();
+  if (reader.failed()) return answer_malformed(std::move(responder));
+  service.pools.publish(std::move(responder), [&service, caller = caller_of(request), in](Responder later) {
+    const bool data_only = (in.fsync_flags & FUSE_FSYNC_FDATASYNC) != 0;
+    answer(std::move(later), service.filesystem.sync(caller, in.fh, data_only));
+  });
+}
+
+}  // namespace weir::fuse::ops

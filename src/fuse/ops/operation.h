@@ -1,0 +1,51 @@
+#pragma once
+
+#include <atomic>
+#include <string_view>
+
+#include "fuse/handler.h"
+#include "fuse/init.h"
+#include "fuse/responder.h"
+#include "fuse/slow_pools.h"
+#include "fuse/wire.h"
+#include "vfs/filesystem.h"
+
+namespace weir::fuse {
+
+/// What all operations work with. Thread-safe.
+struct Service {
+  explicit Service(vfs::Filesystem& served) : filesystem(served), lifetimes(served.lifetimes()) {}
+
+  vfs::Filesystem& filesystem;
+  const vfs::Lifetimes lifetimes;
+  Negotiated negotiated;                 // set before the first request
+  std::atomic<int64_t> writers_open{0};  // handles that may write; with none, nothing is unpublished
+  SlowPools pools;
+
+  /// Runs what publishes files that are open for writing: here and now if there are none.
+  void publish(Responder responder, SlowPools::Job job);
+};
+
+/// Decodes one request, does it, answers. Returns soon; what takes long goes to the pools.
+using Operation = void (*)(Service&, const Request&, Responder);
+
+inline vfs::KernelNode node_of(const Request& request) { return {request.header.nodeid}; }
+vfs::Caller caller_of(const Request& request);
+
+void answer(Responder responder, const Status& status);
+/// The kernel never sends such a body.
+void answer_malformed(Responder responder);
+
+template <class T>
+void answer_with(Responder responder, const T& out) {
+  responder.ok({reinterpret_cast<const char*>(&out), sizeof(out)});
+}
+
+/// The encoding of a value, or its error.
+template <class T, class Encode>
+void answer(Responder responder, const Result<T>& result, Encode encode) {
+  if (!result) return responder.fail(result.error());
+  answer_with(std::move(responder), encode(*result));
+}
+
+}  // namespace weir::fuse

@@ -1,0 +1,19 @@
+#include "fuse/slow_pools.h"
+
+#include <memory>
+
+#include "base/limits.h"
+
+namespace weir::fuse {
+
+SlowPools::SlowPools()
+    : waiting_("weir-wait", limits::kFuseWaitThreads, limits::kFuseSlowQueue),
+      publishing_("weir-publish", limits::kFusePublishThreads, limits::kFuseSlowQueue) {}
+
+void SlowPools::run(ThreadPool& pool, Responder responder, Job job) {
+  auto kept = std::make_shared<Responder>(std::move(responder));
+  auto work = [kept, job = std::move(job)] { job(std::move(*kept)); };
+  if (!pool.try_submit(work)) work();
+}
+
+}  // namespace weir::fuse

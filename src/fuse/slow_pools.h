@@ -1,0 +1,31 @@
+#pragma once
+
+#include <functional>
+#include <string_view>
+
+#include "base/thread_pool.h"
+#include "fuse/responder.h"
+
+namespace weir::fuse {
+
+/// Where requests go that would keep a worker of the channel busy for long. Two pools, so that files can be closed
+/// while reads wait for an object store that is out of reach. The destructor finishes what is queued. Thread-safe.
+class SlowPools {
+ public:
+  using Job = std::function<void(Responder)>;
+
+  SlowPools();
+
+  /// For what may wait for the object store. Blocks: only when the queue is full; then the caller runs the job itself.
+  void wait_for_store(Responder responder, Job job) { run(waiting_, std::move(responder), std::move(job)); }
+  /// For what hashes, writes or syncs much. Blocks as above.
+  void publish(Responder responder, Job job) { run(publishing_, std::move(responder), std::move(job)); }
+
+ private:
+  static void run(ThreadPool& pool, Responder responder, Job job);
+
+  ThreadPool waiting_;
+  ThreadPool publishing_;
+};
+
+}  // namespace weir::fuse
