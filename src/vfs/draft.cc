@@ -163,7 +163,11 @@ Status Draft::resize_pieces(uint64_t size, const Given& given) {
   uint64_t end = std::min(size, size_);
   if (size != size_ && end % limits::kChunkBytes != 0) {
     uint64_t index = chunk_index(end - 1);
-    if (pieces_[index].source != Source::kHole) TRY(own(index, end - chunk_offset(index), given));
+    if (pieces_[index].source != Source::kHole) {
+      TRY(own(index, end - chunk_offset(index), given));
+    } else {
+      pieces_[index].changed = true;  // a hole of another length
+    }
   }
   TRY(open_staging());
   TRY(staging_->truncate(size));
