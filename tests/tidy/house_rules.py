@@ -19,7 +19,8 @@ PROMISES = re.compile(r"\b(for now|stubs?|placeholders?|not implemented|unimplem
 ABOUT_WORDS = ("tests/tidy/", "CONTRIBUTING.md", "LICENSE")
 
 CODE_RULES = [
-    (re.compile(r"\bthrow\b"), "throws; errors are Result<T> (base/result.h)", lambda path: True),
+    (re.compile(r"\bthrow\b"), "throws; errors are Result<T> (base/result.h)",
+     lambda path: not path.endswith("_test.cc")),
     (re.compile(r"\btl::"), "names tl::; use Result, Status and error()", lambda path: not path.startswith("src/base/result.")),
     (re.compile(r"\busing\s+namespace\b"), "a header has 'using namespace'", lambda path: path.endswith(".h")),
     (re.compile(r"\bstd::(mutex|lock_guard|unique_lock|scoped_lock|shared_mutex)\b"),
@@ -64,7 +65,8 @@ def code_problems(path, text, refused):
                 yield number, sentence
         if line.lstrip().startswith("#include"):
             continue
-        for identifier in re.findall(r"[A-Za-z_]\w*", line):
+        # What stands behind a '.' or '::' was named where it was declared, perhaps by a library.
+        for identifier in re.findall(r"(?<![.>:\w])[A-Za-z_]\w*", line):
             wrong = refused.intersection(words_of(identifier))
             if wrong:
                 yield number, f"'{identifier}' has the word '{min(wrong)}', which docs/glossary.md refuses"
@@ -77,6 +79,17 @@ def own_header_problem(root, path, text):
         first = re.search(r'^#include\s*[<"]([^>"]+)', text, re.MULTILINE)
         if first is None or first.group(1) != header:
             yield 1, f"does not include \"{header}\" first"
+
+
+def page_problems(root, path, text):
+    """Code that refers to docs/page.md, "Section" finds both."""
+    for match in re.finditer(r'\b(docs/[\w/-]+\.md)(?:,\s+(?://+\s+)?"([^"\n]+)")?', text):
+        line = text.count("\n", 0, match.start()) + 1
+        page = source_tree.read(root, match.group(1))
+        if page is None:
+            yield line, f"refers to {match.group(1)}, which is not there"
+        elif match.group(2) and not re.search(rf"^#+ {re.escape(match.group(2))}$", page, re.MULTILINE):
+            yield line, f"refers to \"{match.group(2)}\" of {match.group(1)}, which has no such heading"
 
 
 def link_problems(root, path, text):
@@ -108,6 +121,7 @@ def file_problems(root, path, refused):
     if source_tree.is_cpp(path):
         yield from code_problems(path, text, refused)
         yield from own_header_problem(root, path, text)
+        yield from page_problems(root, path, text)
     if path.endswith(".md"):
         yield from link_problems(root, path, text)
     if text.startswith("#!/usr/bin/env bash"):

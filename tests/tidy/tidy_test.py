@@ -97,6 +97,14 @@ class HouseRules(Tree):
         found = self.problems(house_rules, scripts__go="#!/usr/bin/env bash\nif true; then\n")
         self.assertEqual(len(found), 2, found)
 
+    def test_finds_references_to_pages_and_sections_that_are_not_there(self):
+        self.finds(house_rules, "docs/gone.md", src__kv__c_dot_h="#pragma once\n// see docs/gone.md\n")
+        self.finds(house_rules, '"Less"', src__kv__c_dot_h='#pragma once\n/// (docs/glossary.md, "Less").\n')
+        self.assertEqual(self.problems(house_rules, src__kv__c_dot_h='#pragma once\n/// docs/glossary.md, "More"\n'), [])
+
+    def test_lets_libraries_have_their_own_words(self):
+        self.assertEqual(self.problems(house_rules, src__kv__b_dot_cc="int x = options.blob_size + other::blob;\n"), [])
+
     def test_lets_docs_speak_of_plans_but_not_of_unfinished_lines(self):
         self.assertEqual(self.problems(house_rules, docs__page_dot_md="placeholders are for now\n"), [])
         self.finds(house_rules, "TODO", docs__page_dot_md="TODO\n")
