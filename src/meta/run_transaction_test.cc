@@ -1,0 +1,244 @@
+#include "meta/run_transaction.h"
+
+#include <atomic>
+#include <set>
+#include <thread>
+
+#include "meta/keys.h"
+#include "meta/rows.h"
+#include "meta/slot_pool.h"
+#include "meta/volume_testing.h"
+
+namespace weir::meta {
+namespace {
+
+using kv::Fault;
+
+/// Memory with scripted faults only.
+class FaultTest : public ::testing::Test {
+ protected:
+  FaultTest() { faulty().set_rates({}); }
+  Volume& volume() { return test_.volume(); }
+  kv::FaultyEngine& faulty() { return *test_.faulty(); }
+
+  /// Adds one to a counter under key "x".
+  Result<std::optional<Bytes>> add_one(RequestId request = {}) {
+    return run_transaction(volume(), request, [&](Attempt& attempt) -> Status {
+      ++attempts_;
+      ASSIGN_OR_RETURN(auto value, attempt.transaction.get("x"));
+      attempt.transaction.put("x", std::to_string(value ? std::stoi(value->bytes) + 1 : 1));
+      attempt.reply = "reply";
+      return {};
+    });
+  }
+  std::string counter() {
+    auto value = value_of(test_.engine().begin()->get("x"));
+    return value ? value->bytes : "0";
+  }
+
+  TestVolume test_{EngineKind::kFaulty};
+  int attempts_ = 0;
+};
+
+TEST_F(FaultTest, AConflictIsTriedAgain) {
+  faulty().script({Fault::kConflict, Fault::kConflict, Fault::kNone});
+  EXPECT_FALSE(value_of(add_one()));
+  EXPECT_EQ(attempts_, 3);
+  EXPECT_EQ(counter(), "1");
+}
+
+TEST_F(FaultTest, ALostReplyIsFoundToBeDone) {
+  faulty().script({Fault::kLostReply});
+  EXPECT_FALSE(value_of(add_one()));
+  EXPECT_EQ(attempts_, 1);
+  EXPECT_EQ(counter(), "1");
+}
+
+TEST_F(FaultTest, ALostRequestIsDoneAgain) {
+  faulty().script({Fault::kLostRequest});
+  EXPECT_FALSE(value_of(add_one()));
+  EXPECT_EQ(attempts_, 2);
+  EXPECT_EQ(counter(), "1");
+}
+
+TEST_F(FaultTest, FindingOutMayLoseItsReplyToo) {
+  // Lost request; then the abort's reply is lost, or its request, or it conflicts: each is found out about.
+  faulty().script({Fault::kLostRequest, Fault::kLostReply, Fault::kLostRequest, Fault::kLostRequest,
+                   Fault::kConflict, Fault::kNone, Fault::kLostReply});
+  EXPECT_FALSE(value_of(add_one()));
+  EXPECT_EQ(counter(), "1");
+  EXPECT_FALSE(value_of(add_one()));
+  EXPECT_EQ(counter(), "2");
+}
+
+TEST_F(FaultTest, NothingIsDoneTwiceUnderRandomFaults) {
+  faulty().set_rates({.conflict = 200, .lost_reply = 200, .lost_request = 200});
+  for (int i = 0; i < 500; ++i) value_of(add_one());
+  faulty().set_rates({});
+  EXPECT_EQ(counter(), "500");
+  EXPECT_GT(faulty().injected(Fault::kLostReply), 50u);
+  EXPECT_GT(faulty().injected(Fault::kLostRequest), 50u);
+}
+
+TEST_F(FaultTest, AnErrorOfTheBodyChangesNothing) {
+  auto done = run_transaction(volume(), {}, [&](Attempt& attempt) -> Status {
+    attempt.transaction.put("x", "1");
+    return error(Code::kExists, "no");
+  });
+  EXPECT_EQ(outcome(done), "exists");
+  EXPECT_EQ(counter(), "0");
+}
+
+TEST_F(FaultTest, EndlessConflictsEndWithAnError) {
+  faulty().set_rates({.conflict = 1000});
+  EXPECT_EQ(outcome(add_one()), "unavailable");
+  EXPECT_EQ(attempts_, limits::kTransactionAttempts);
+  faulty().set_rates({});
+  EXPECT_EQ(outcome(add_one()), "ok");
+}
+
+TEST_F(FaultTest, ARequestOfAnEarlierLifeIsNotDoneAgain) {
+  value_of(add_one(RequestId{77}));
+  test_.reopen();
+  auto earlier = value_of(add_one(RequestId{77}));
+  ASSERT_TRUE(earlier);
+  EXPECT_EQ(*earlier, "reply");
+  EXPECT_EQ(counter(), "1");
+  value_of(add_one(RequestId{78}));
+  EXPECT_EQ(counter(), "2");
+}
+
+TEST_F(FaultTest, ARequestThatCrashedAfterCommitIsDone) {
+  faulty().script({Fault::kCrashAfterCommit});
+  EXPECT_EQ(outcome(add_one(RequestId{5})), "unavailable");
+  faulty().reopen();
+  test_.reopen();
+  EXPECT_TRUE(value_of(add_one(RequestId{5})));
+  EXPECT_EQ(counter(), "1");
+}
+
+TEST_F(FaultTest, ARequestThatCrashedBeforeCommitIsDoneNow) {
+  faulty().script({Fault::kCrashBeforeCommit});
+  EXPECT_EQ(outcome(add_one(RequestId{5})), "unavailable");
+  faulty().reopen();
+  test_.reopen();
+  EXPECT_FALSE(value_of(add_one(RequestId{5})));
+  EXPECT_EQ(counter(), "1");
+}
+
+TEST_F(FaultTest, OutcomesOfAnEarlierLifeOutliveManyOtherRequests) {
+  value_of(add_one(RequestId{77}));
+  test_.reopen();
+  for (uint64_t i = 0; i < 200; ++i) value_of(add_one(RequestId{1000 + i}));
+  EXPECT_TRUE(value_of(add_one(RequestId{77})));
+  test_.reopen();
+  EXPECT_TRUE(value_of(add_one(RequestId{77})));
+  EXPECT_EQ(counter(), "201");
+}
+
+TEST_F(FaultTest, ALateTransactionOfAnEarlierLifeCannotCommit) {
+  // The earlier life's transaction has read everything and is about to commit when the node comes up again.
+  auto late = test_.engine().begin();
+  const Bytes slot_key = keys::slot(NodeId{1}, 0);
+  auto slot = value_of(late->get(slot_key));
+  late->put(slot_key, SlotRow{5, false, "late"}.encode());
+  late->put("x", "100");
+  test_.reopen();
+  EXPECT_EQ(outcome(late->commit()), "conflict");
+  value_of(add_one(RequestId{5}));
+  EXPECT_EQ(counter(), "1");
+}
+
+TEST_F(FaultTest, AnUpgradedVolumeIsNotWrittenAnyMore) {
+  auto upgrade = test_.engine().begin();
+  VolumeSettings settings = volume().settings();
+  settings.oldest_writer = kVolumeFormat + 1;
+  upgrade->put(keys::settings(), settings.encode());
+  value_of(upgrade->commit());
+  EXPECT_EQ(outcome(add_one()), "unsupported");
+  EXPECT_EQ(counter(), "0");
+}
+
+TEST_F(FaultTest, ASettingsChangeThatDoesNotMatterIsAccepted) {
+  auto change = test_.engine().begin();
+  VolumeSettings settings = volume().settings();
+  settings.name = "other";
+  change->put(keys::settings(), settings.encode());
+  value_of(change->commit());
+  EXPECT_EQ(outcome(add_one()), "ok");
+  EXPECT_EQ(counter(), "1");
+}
+
+class ThreadsTest : public VolumeTest {};
+INSTANTIATE_TEST_SUITE_P(Engines, ThreadsTest, all_engines(), engine_of);
+
+TEST_P(ThreadsTest, ManyThreadsWorkInOneDirectory) {
+  constexpr int kThreads = 8, kFiles = 25;
+  std::atomic<int> failures = 0;
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < kThreads; ++thread)
+    threads.emplace_back([&, thread] {
+      for (int i = 0; i < kFiles; ++i) {
+        std::string name = fmt::format("{}-{}", thread, i);
+        if (!make(volume(), {}, kRootInode, name, {})) ++failures;
+        if (!make(volume(), {}, kRootInode, fmt::format("shared-{}", i), {}) && thread == 0) continue;
+        if (i % 5 == 0 && !unlink(volume(), {}, kRootInode, name, nothing_open)) ++failures;
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(failures, 0);
+  const size_t expected = kThreads * (kFiles - kFiles / 5) + kFiles;
+  EXPECT_EQ(names().size() >= expected, true) << names().size();
+  EXPECT_EQ(inode(kRootInode).size, names().size());
+}
+
+TEST_P(ThreadsTest, MoreThreadsThanSlotsWait) {
+  std::vector<std::thread> threads;
+  std::atomic<int> done = 0;
+  for (uint32_t i = 0; i < limits::kSlots + 8; ++i)
+    threads.emplace_back([&, i] {
+      if (make(volume(), {}, kRootInode, fmt::format("f{}", i), {})) ++done;
+    });
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(done, static_cast<int>(limits::kSlots + 8));
+}
+
+TEST_P(ThreadsTest, NumbersAreNeverHandedOutTwice) {
+  std::set<uint64_t> seen;
+  for (int life = 0; life < 3; ++life) {
+    for (int i = 0; i < 10; ++i) {
+      EXPECT_TRUE(seen.insert(value_of(volume().new_inode_id()).value).second);
+    }
+    test_.reopen();
+  }
+}
+
+TEST(Volume, IsFormattedOnce) {
+  TestVolume test(EngineKind::kMemory);
+  VolumeSettings settings;
+  settings.volume_id = "other";
+  EXPECT_EQ(outcome(Volume::format(test.engine(), settings, 0, 0, test.clock())), "exists");
+}
+
+TEST(Volume, SaysThatADatabaseHoldsNone) {
+  auto engine = open_or_abort("memory:", true);
+  testing::FakeClock clock;
+  SystemRandom random;
+  auto volume = Volume::open(*engine, NodeId{1}, clock, random);
+  EXPECT_EQ(outcome(volume), "not_found");
+}
+
+TEST(Volume, RefusesANewerFormat) {
+  auto engine = open_or_abort("memory:", true);
+  testing::FakeClock clock;
+  SystemRandom random;
+  VolumeSettings settings;
+  settings.oldest_reader = kVolumeFormat + 1;
+  succeed(Volume::format(*engine, settings, 0, 0, clock));
+  auto volume = Volume::open(*engine, NodeId{1}, clock, random);
+  ASSERT_EQ(outcome(volume), "unsupported");
+  EXPECT_NE(volume.error().what.find("format 2"), std::string::npos) << volume.error().what;
+}
+
+}  // namespace
+}  // namespace weir::meta
