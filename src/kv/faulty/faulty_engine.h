@@ -34,7 +34,7 @@ struct FaultRates {
 /// from a seed. A commit whose fault is not kNone never tells the truth about its result beyond what Fault says. After
 /// a crash every call, and every call of a transaction begun before it, fails Unavailable; reopen() ends it for new
 /// transactions. A crash is the process's: what was committed stays, and fences of transactions from before the crash
-/// are released when these are destroyed. MemoryEngine::crash() is the machine's.
+/// are released when these are destroyed. MemoryEngine::crash() can be the machine's.
 class FaultyEngine final : public Engine {
  public:
   /// Takes `engine` over.

@@ -1,29 +1,41 @@
 #pragma once
 
+#include <memory>
+#include <vector>
+
+#include "base/mutex.h"
 #include "kv/local/local_engine.h"
 
 namespace weir::kv {
 
-class MemoryStore;
+struct MemoryDisk;
 
 /// The engine for tests: content lives as long as the object. Thread-safe; never waits for disk or network.
 ///
 /// Fault model: crash() stands for the death of the process, or of the machine when `lose_since_barrier`: what was
-/// committed since the last barrier() is then gone, all of it. Until reopen() every call fails Unavailable. Versions
-/// are not given out again. A fence held by a transaction from before the crash lasts until that transaction is
-/// destroyed. Conflicts and lost replies are injected by FaultyEngine round any engine.
-class MemoryEngine final : public LocalEngine {
+/// committed since the last barrier() is then gone, all of it. Every call fails Unavailable until reopen(), and every
+/// call of a transaction begun before the crash for ever; its fences are gone. Versions are not given out again.
+/// Conflicts and lost replies are injected by FaultyEngine, round any engine.
+class MemoryEngine final : public Engine {
  public:
   MemoryEngine();
+  ~MemoryEngine() override;
+
+  std::unique_ptr<Transaction> begin() override { return current().begin(); }
+  Status barrier() override { return current().barrier(); }
+  Capabilities capabilities() const override { return {}; }
+  std::string name() const override { return "memory:"; }
 
   void crash(bool lose_since_barrier);
   void reopen();
 
  private:
-  /// Takes `store` over.
-  explicit MemoryEngine(MemoryStore* store);
+  LocalEngine& current();
 
-  MemoryStore& store_;
+  const std::shared_ptr<MemoryDisk> disk_;
+  Mutex mutex_;
+  /// One for each reopening; the earlier ones stay for the transactions that were begun in them.
+  std::vector<std::unique_ptr<LocalEngine>> lives_ GUARDED_BY(mutex_);
 };
 
 }  // namespace weir::kv

@@ -3,14 +3,14 @@
 namespace weir::kv {
 
 Result<std::optional<Value>> MemoryStore::get(std::string_view key) {
-  MutexLock lock(mutex_);
-  TRY(running());
+  MutexLock lock(disk_->mutex);
+  TRY(alive());
   return find(key);
 }
 
 Result<std::vector<std::optional<Value>>> MemoryStore::get_many(const std::vector<Bytes>& keys) {
-  MutexLock lock(mutex_);
-  TRY(running());
+  MutexLock lock(disk_->mutex);
+  TRY(alive());
   std::vector<std::optional<Value>> values;
   values.reserve(keys.size());
   for (const Bytes& key : keys) values.push_back(find(key));
@@ -18,11 +18,11 @@ Result<std::vector<std::optional<Value>>> MemoryStore::get_many(const std::vecto
 }
 
 Result<std::vector<KeyValue>> MemoryStore::scan(const KeyRange& range, size_t limit, bool reverse) {
-  MutexLock lock(mutex_);
-  TRY(running());
+  MutexLock lock(disk_->mutex);
+  TRY(alive());
   std::vector<KeyValue> rows;
-  auto first = values_.lower_bound(range.begin);
-  auto last = range.end.empty() ? values_.end() : values_.lower_bound(range.end);
+  auto first = disk_->values.lower_bound(range.begin);
+  auto last = range.end.empty() ? disk_->values.end() : disk_->values.lower_bound(range.end);
   if (!range.end.empty() && range.end <= range.begin) return rows;
   while (first != last && rows.size() < limit) {
     const auto& [key, value] = reverse ? *--last : *first++;
@@ -32,59 +32,41 @@ Result<std::vector<KeyValue>> MemoryStore::scan(const KeyRange& range, size_t li
 }
 
 Status MemoryStore::write(const WriteSet& writes, Version version) {
-  MutexLock lock(mutex_);
-  TRY(running());
+  MutexLock lock(disk_->mutex);
+  TRY(alive());
   for (const auto& [key, bytes] : writes.writes()) {
-    synced_.try_emplace(key, find(key));
+    disk_->synced.try_emplace(key, find(key));
     if (bytes)
-      values_.insert_or_assign(key, Value{*bytes, version});
+      disk_->values.insert_or_assign(key, Value{*bytes, version});
     else
-      values_.erase(key);
+      disk_->values.erase(key);
   }
   return {};
 }
 
 Result<Version> MemoryStore::reserve_versions(uint64_t count) {
-  MutexLock lock(mutex_);
-  TRY(running());
-  const Version first = next_version_;
-  next_version_ += count;
+  MutexLock lock(disk_->mutex);
+  TRY(alive());
+  const Version first = disk_->next_version;
+  disk_->next_version += count;
   return first;
 }
 
 Status MemoryStore::sync() {
-  MutexLock lock(mutex_);
-  TRY(running());
-  synced_.clear();
+  MutexLock lock(disk_->mutex);
+  TRY(alive());
+  disk_->synced.clear();
   return {};
 }
 
-void MemoryStore::crash(bool lose_unsynced) {
-  MutexLock lock(mutex_);
-  crashed_ = true;
-  if (!lose_unsynced) return;
-  for (auto& [key, value] : synced_) {
-    if (value)
-      values_.insert_or_assign(key, std::move(*value));
-    else
-      values_.erase(key);
-  }
-  synced_.clear();
-}
-
-void MemoryStore::reopen() {
-  MutexLock lock(mutex_);
-  crashed_ = false;
-}
-
-Status MemoryStore::running() const {
-  if (crashed_) return error(Code::kUnavailable, "the memory engine has crashed and was not reopened");
+Status MemoryStore::alive() const {
+  if (disk_->life != life_) return error(Code::kUnavailable, "the memory engine has crashed");
   return {};
 }
 
 std::optional<Value> MemoryStore::find(std::string_view key) const {
-  auto value = values_.find(key);
-  if (value == values_.end()) return std::nullopt;
+  auto value = disk_->values.find(key);
+  if (value == disk_->values.end()) return std::nullopt;
   return value->second;
 }
 

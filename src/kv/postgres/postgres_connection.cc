@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "kv/postgres/postgres_error.h"
 
 namespace weir::kv {
@@ -17,6 +18,9 @@ namespace {
 constexpr int kBinary = 1;
 
 int64_t now_ns() { return SystemClock().monotonic_ns(); }
+
+/// What the server says beside results, such as that a schema exists already, is no matter of the user's.
+void log_notice(void*, const char* message) { log::debug("postgres: {}", one_line(message)); }
 
 std::string_view field(const PGresult* result, int code) {
   const char* value = PQresultErrorField(result, code);
@@ -40,6 +44,7 @@ Result<std::unique_ptr<PostgresConnection>> PostgresConnection::connect(const Po
     return error(code_of_connect_failure(reason), "cannot open database {} on {}: {}", url.database, url.server,
                  reason);
   }
+  PQsetNoticeProcessor(raw, log_notice, nullptr);
   if (PQsetnonblocking(raw, 1) != 0 || PQenterPipelineMode(raw) != 1) return connection->give_up("cannot be set up");
   return connection;
 }

@@ -57,6 +57,15 @@ std::optional<std::map<std::string, std::string>> parts_of(const std::string& ur
   return parts;
 }
 
+/// A bare / or @ in a password ends the user's part early: what follows would be taken for host or database, and shown.
+bool password_spills(const std::string& url) {
+  const size_t authority = url.find("://") + 3;
+  const size_t query = std::min(url.find('?', authority), url.size());
+  const size_t slash = std::min(url.find('/', authority), query);
+  const size_t at = url.find('@', authority);
+  return at < query && (at > slash || url.find('@', at + 1) < query);
+}
+
 }  // namespace
 
 Result<PostgresUrl> parse_postgres_url(const std::string& url) {
@@ -65,8 +74,7 @@ Result<PostgresUrl> parse_postgres_url(const std::string& url) {
   parsed.schema = extract_schema(parsed.for_libpq).value_or(kDefaultSchema);
   TRY(check_schema(parsed.schema));
   auto parts = parts_of(parsed.for_libpq);
-  // A password with a bare @ puts a part of itself before the host.
-  if (!parts || (*parts)["host"].find('@') != std::string::npos)
+  if (!parts || password_spills(url))
     return error(Code::kInvalid, "the PostgreSQL URL cannot be read; its form is {}", kForm);
   const std::string host = parts->contains("host") && !(*parts)["host"].empty() ? (*parts)["host"] : "localhost";
   const std::string port = parts->contains("port") ? ":" + (*parts)["port"] : "";

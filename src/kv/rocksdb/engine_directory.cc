@@ -109,6 +109,7 @@ Result<EngineDirectory> EngineDirectory::create(const std::string& path) {
   std::error_code failure;
   fs::remove_all(directory.database_path(), failure);
   if (failure) return errno_error(failure.value(), fmt::format("remove {}", directory.database_path()));
+  TRY(io::make_directories(directory.database_path()));
   return directory;
 }
 

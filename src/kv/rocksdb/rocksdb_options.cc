@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "base/limits.h"
+#include "kv/rocksdb/rocksdb_logger.h"
 
 namespace weir::kv {
 namespace {
@@ -32,9 +33,7 @@ rocksdb::DBOptions database_options() {
   options.allow_concurrent_memtable_write = false;
   options.enable_write_thread_adaptive_yield = false;
   options.bytes_per_sync = 1u << 20;
-  options.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
-  options.max_log_file_size = limits::kRocksInfoLogBytes;
-  options.keep_log_file_num = 2;
+  options.info_log = make_rocksdb_logger();
   options.stats_dump_period_sec = 0;
   options.stats_persist_period_sec = 0;
   return options;

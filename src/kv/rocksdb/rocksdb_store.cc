@@ -120,7 +120,7 @@ Result<std::vector<KeyValue>> RocksdbStore::scan(const KeyRange& range, size_t l
 }
 
 Status RocksdbStore::write(const WriteSet& writes, Version version) {
-  TRY(resume_if_stopped());
+  resume_if_stopped();
   const Bytes prefix = Encoder().u64(version).bytes();
   rocksdb::WriteBatch batch;
   for (const auto& [key, bytes] : writes.writes()) {
@@ -139,7 +139,7 @@ Status RocksdbStore::write(const WriteSet& writes, Version version) {
 }
 
 Result<Version> RocksdbStore::reserve_versions(uint64_t count) {
-  TRY(resume_if_stopped());
+  resume_if_stopped();
   rocksdb::WriteOptions durable;
   durable.sync = true;
   const Version first = reserved_end_;
@@ -153,12 +153,13 @@ Result<Version> RocksdbStore::reserve_versions(uint64_t count) {
 
 Status RocksdbStore::sync() { return checked(database_->SyncWAL(), "sync"); }
 
-Status RocksdbStore::resume_if_stopped() {
-  if (!stopped_) return {};
+void RocksdbStore::resume_if_stopped() {
+  if (!stopped_) return;
   const int64_t now_ns = SystemClock().monotonic_ns();
-  if (now_ns - resumed_ns_ < limits::kRocksResumeMs * 1'000'000) return {};
+  if (now_ns - resumed_ns_ < limits::kRocksResumeMs * 1'000'000) return;
   resumed_ns_ = now_ns;
-  return checked(database_->Resume(), "write again");
+  // If it does not succeed, the write that follows tells the reason.
+  database_->Resume().PermitUncheckedError();
 }
 
 Status RocksdbStore::checked(const rocksdb::Status& status, std::string_view action) const {

@@ -35,8 +35,8 @@ class RocksdbStore final : public OrderedStore {
 
   Status open_database(bool create);
   Status read_reserved_end();
-  /// Lets RocksDB write again after it met a full disk, now and then.
-  Status resume_if_stopped();
+  /// Asks RocksDB now and then to write again after a write failed, as on a full disk.
+  void resume_if_stopped();
   Status checked(const rocksdb::Status& status, std::string_view action) const;
 
   // Released last: the lock outlives the database.
