@@ -31,42 +31,16 @@ Result<std::unique_ptr<Cache>> Cache::open(const Options& options, Clock& clock,
 }
 
 Result<std::optional<Bytes>> Cache::get_small(const ChunkId& id) {
-  State& state = *state_;
-  std::shared_ptr<const Bytes> bytes = state.hot.get(id);
-  if (!bytes) {
-    ASSIGN_OR_RETURN(std::optional<Bytes> found, state.journal->get_small(id));
-    if (!found) {
-      ASSIGN_OR_RETURN(found, state.small->get(id));
-    }
-    if (!found) return found;
-    bytes = std::make_shared<const Bytes>(std::move(*found));
-    state.hot.put(id, bytes);
-  }
-  state.small->touch(id);
+  ASSIGN_OR_RETURN(std::shared_ptr<const Bytes> bytes, state_->find_small(id));
+  if (!bytes) return std::optional<Bytes>();
+  state_->small->touch(id);
   return std::optional<Bytes>(*bytes);
 }
 
-Status Cache::put_small(const ChunkId& id, std::string_view bytes) {
-  CHECK(bytes.size() <= limits::kSmallContentBytes);
-  State& state = *state_;
-  TRY(state.space->admit(bytes.size()));
-  {
-    MutexLock lock(state.locks.of(id.bytes()));
-    TRY(state.small->put(id, bytes));
-  }
-  state.small->touch(id);
-  state.evictable();
-  return {};
-}
+Status Cache::put_small(const ChunkId& id, std::string_view bytes) { return state_->put_small(id, bytes); }
 
 Status Cache::put_small_unstored(const ChunkId& id, std::string_view bytes) {
-  CHECK(bytes.size() <= limits::kSmallContentBytes);
-  State& state = *state_;
-  TRY(state.space->admit(bytes.size()));
-  MutexLock lock(state.locks.of(id.bytes()));
-  TRY(state.journal->record_small(id, bytes, state.clock.realtime_ns()));
-  state.hot.put(id, std::make_shared<const Bytes>(bytes));
-  return {};
+  return state_->put_small_unstored(id, bytes);
 }
 
 Result<std::shared_ptr<Image>> Cache::open_image(const ManifestId& id, std::shared_ptr<const Manifest> manifest) {
@@ -81,7 +55,8 @@ std::optional<uint64_t> Cache::present_chunks(const ManifestId& id) {
 
 Result<bool> Cache::read_chunk(const ChunkId& id, std::span<char> buffer) {
   if (buffer.size() <= limits::kSmallContentBytes) {
-    ASSIGN_OR_RETURN(std::optional<Bytes> bytes, get_small(id));
+    // Copying a chunk from here to there is no use of it.
+    ASSIGN_OR_RETURN(std::shared_ptr<const Bytes> bytes, state_->find_small(id));
     if (bytes && bytes->size() == buffer.size()) {
       std::copy(bytes->begin(), bytes->end(), buffer.begin());
       return true;
@@ -108,15 +83,18 @@ Result<std::unique_ptr<Staging>> Cache::new_staging() {
 }
 
 Result<std::shared_ptr<Image>> Cache::seal(std::unique_ptr<Staging>& staging, std::shared_ptr<const Manifest> manifest,
-                                           const std::vector<bool>& own) {
-  return state_->seal(staging, manifest, own);
+                                           const std::vector<bool>& own, bool keep_record) {
+  return state_->seal(staging, manifest, own, keep_record);
 }
+
+Status Cache::forget_record(uint64_t staging_id) { return state_->journal->erase_staging(staging_id); }
 
 std::vector<Recovered> Cache::take_recovered() {
   MutexLock lock(state_->recovered_mutex);
   std::vector<Recovered> all;
   all.swap(state_->recovered);
-  for (Recovered& recovered : all) recovered.staging->kept_ = false;
+  for (Recovered& recovered : all)
+    if (recovered.staging) recovered.staging->kept_ = false;
   return all;
 }
 
@@ -158,15 +136,7 @@ Status Cache::evict_image(const ManifestId& id) {
   return {};
 }
 
-Status Cache::evict_small(const ChunkId& id) {
-  MutexLock lock(state_->locks.of(id.bytes()));
-  ASSIGN_OR_RETURN(std::optional<uint64_t> sequence, state_->journal->small_sequence(id));
-  if (sequence) return error(Code::kBusy, "small content {} is not stored yet", id.hex());
-  ASSIGN_OR_RETURN(uint64_t freed, state_->small->erase(id));
-  state_->hot.erase(id);
-  state_->evicted_bytes += freed;
-  return {};
-}
+Status Cache::evict_small(const ChunkId& id) { return state_->evict_one_small(id); }
 
 uint64_t Cache::evict_to(uint64_t target_bytes) {
   uint64_t stored = state_->stored_bytes();

@@ -49,8 +49,10 @@ struct Unstored {
 
 /// A staging file that an earlier life left with a record.
 struct Recovered {
-  std::unique_ptr<Staging> staging;
+  std::unique_ptr<Staging> staging;  // none: it was sealed
   Bytes record;
+  uint64_t id = 0;                           // of the staging file
+  std::shared_ptr<const Manifest> sealed{};  // the content that it became; nobody called forget_record() after that
 };
 
 /// Content whose bytes did not survive a power loss. The owner of names reports it and makes the file empty.
@@ -89,8 +91,12 @@ class Cache {
   /// need not be); the others are absent from the image at first. Those chunks are recorded as unstored, in one step
   /// that survives process death, before it returns; power loss after sync_image(). On failure the staging file is as
   /// it was, and given back. If there is an image of this content already, the better of both stays.
+  /// `keep_record`: a record that was saved with the staging file stays, to be recovered together with the manifest,
+  /// until forget_record() is called. So a crash between the seal and a safe publish cannot lose what was synced.
   Result<std::shared_ptr<Image>> seal(std::unique_ptr<Staging>& staging, std::shared_ptr<const Manifest> manifest,
-                                      const std::vector<bool>& own);
+                                      const std::vector<bool>& own, bool keep_record = false);
+  /// Ends what `keep_record` began. Absence is fine.
+  Status forget_record(uint64_t staging_id);
   /// Left by an earlier life, in the order of their ids; each is given out once.
   std::vector<Recovered> take_recovered();
 

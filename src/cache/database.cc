@@ -133,6 +133,7 @@ Status Database::scan(std::string_view prefix, std::string_view from,
 Status Database::compact() {
   rocksdb::CompactRangeOptions options;
   options.blob_garbage_collection_policy = rocksdb::BlobGarbageCollectionPolicy::kForce;
+  options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
   rocksdb::Status status = database_->CompactRange(options, nullptr, nullptr);
   if (!status.ok()) return failure(status, fmt::format("compact the database {}", database_->GetName()));
   return {};

@@ -44,8 +44,9 @@ Result<Directory> Directory::open(const Options& options) {
   const std::string& root = options.directory;
   TRY(explain(io::make_directories(root), root));
   TRY(directory.lock());
-  TRY(directory.identify(options));
+  ASSIGN_OR_RETURN(bool known, directory.identify(options));
   TRY(explain(directory.make(), root));
+  if (!known) TRY(explain(directory.save_identity(), root));
   return directory;
 }
 
@@ -66,15 +67,16 @@ Status Directory::lock() {
   return explain(io::write_at(lock_fd_.get(), fmt::format("{}", ::getpid()), 0), root);
 }
 
-Status Directory::identify(const Options& options) {
+/// False when the directory is new.
+Result<bool> Directory::identify(const Options& options) {
   const std::string& root = layout_.root();
   ASSIGN_OR_RETURN(boot_id_, options.boot_id ? options.boot_id() : kernel_boot_id());
   Result<Bytes> text = io::read_file(layout_.identity_file());
-  if (!text && text.error().code != Code::kNotFound) return explain(tl::unexpected<Error>(text.error()), root);
-  if (!text) {
+  if (!text && text.error().code == Code::kNotFound) {
     identity_.volume_id = options.volume_id;
-    return explain(io::write_file_durably(layout_.identity_file(), identity_.encode()), root);
+    return false;
   }
+  if (!text) TRY(explain(tl::unexpected<Error>(text.error()), root));
   Result<Identity> identity = Identity::decode(*text);
   if (!identity)
     return error(identity.error().code, "cache directory {} cannot be used: {}", root, identity.error().what);
@@ -82,7 +84,7 @@ Status Directory::identify(const Options& options) {
     return error(Code::kInvalid, "cache directory {} belongs to volume {}, not to {}; use another directory", root,
                  identity->volume_id, options.volume_id);
   identity_ = std::move(*identity);
-  return {};
+  return true;
 }
 
 Status Directory::make() {
@@ -100,7 +102,13 @@ uint64_t Directory::boot() const {
 Status Directory::save_boot() {
   if (!boot_changed()) return {};
   identity_.boot_id = boot_id_;
-  return explain(io::write_file_durably(layout_.identity_file(), identity_.encode()), layout_.root());
+  return explain(save_identity(), layout_.root());
+}
+
+Status Directory::save_identity() {
+  // What the identity vouches for is there before it.
+  TRY(io::sync_directory(layout_.images()));
+  return io::write_file_durably(layout_.identity_file(), identity_.encode());
 }
 
 }  // namespace weir::cache

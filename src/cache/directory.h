@@ -29,7 +29,8 @@ class Directory {
   explicit Directory(Layout layout) : layout_(std::move(layout)) {}
   Status make();
   Status lock();
-  Status identify(const Options& options);
+  Result<bool> identify(const Options& options);
+  Status save_identity();
 
   Layout layout_;
   FileDescriptor fd_;

@@ -16,32 +16,35 @@ Status Cache::State::write_admitted(int fd, std::string_view bytes, uint64_t off
   return io::write_at(fd, bytes, offset);
 }
 
-uint64_t Cache::State::make_room(uint64_t bytes) {
+uint64_t Cache::State::make_room(uint64_t bytes, bool thorough) {
   MutexLock lock(evict_mutex);
   // A full disk is met by every write: do not look through all images each time when there is nothing to evict.
   const uint64_t changes = evictable_changes;
   if (fruitless_at == changes) return 0;
   uint64_t freed = evict_images(bytes);
-  if (freed < bytes) {
-    uint64_t small_freed = evict_small(bytes - freed);
+  const bool with_small = thorough || small->bytes() <= limits::kCacheCompactBytes;
+  if (freed < bytes && with_small) {
+    const uint64_t small_freed = evict_small(bytes - freed);
     if (small_freed > 0)
       if (Status compacted = index_database->compact(); !compacted) log::warning("{}", compacted.error().what);
     freed += small_freed;
   }
-  if (freed == 0) fruitless_at = changes;
+  if (freed == 0 && with_small) fruitless_at = changes;
   return freed;
 }
 
 uint64_t Cache::State::evict_bytes(uint64_t bytes) {
   MutexLock lock(evict_mutex);
   const uint64_t total = stored_bytes();
-  if (total == 0 || bytes == 0) return 0;
+  const uint64_t changes = evictable_changes;
+  if (total == 0 || bytes == 0 || fruitless_at == changes) return 0;
   // Each kind gives its share; what the one cannot give, the other does.
   const double small_share = static_cast<double>(small->bytes()) / static_cast<double>(total);
   const auto small_wanted = static_cast<uint64_t>(small_share * static_cast<double>(bytes));
   uint64_t freed = small_wanted > 0 ? evict_small(small_wanted) : 0;
   if (freed < bytes) freed += evict_images(bytes - freed);
   if (freed < bytes) freed += evict_small(bytes - freed);
+  if (freed == 0) fruitless_at = changes;
   return freed;
 }
 
@@ -51,7 +54,11 @@ uint64_t Cache::State::evict_images(uint64_t bytes) {
     if (!entry.open && !entry.unstored) candidates.push_back({id, entry.disk_bytes, entry.last_used_ns, entry.uses});
   });
   Victims victims = choose_victims(std::move(candidates), bytes);
-  for (const ManifestId& id : victims.demote) images.update(id, [](ImageEntry& entry) { entry.uses = 1; });
+  for (const ManifestId& id : victims.demote)
+    images.update(id, [](ImageEntry& entry) {
+      entry.uses = 1;
+      entry.uses_changed = true;
+    });
   uint64_t freed = 0;
   for (const Candidate& victim : victims.evict) {
     MutexLock lock(locks.of(victim.id.bytes()));
@@ -76,7 +83,12 @@ uint64_t Cache::State::evict_small(uint64_t bytes) {
 
 void Cache::State::evictable() {
   ++evictable_changes;
+  check_limit();
+}
+
+void Cache::State::check_limit() {
   if (options.size_bytes_max == 0 || stored_bytes() <= options.size_bytes_max) return;
+  if (fruitless_at == evictable_changes) return;
   MutexLock lock(house_mutex);
   house_work = true;
   house_wake.notify_all();
@@ -95,7 +107,7 @@ void Cache::State::keep_house() {
     const uint64_t stored = stored_bytes();
     if (limit > 0 && stored > limit) evict_bytes(stored - (limit - limit / 50));
     Result<uint64_t> shortage = space->shortage();
-    if (shortage && *shortage > 0) make_room(*shortage);
+    if (shortage && *shortage > 0) make_room(*shortage, true);
     since_save_ms += limits::kCacheHousekeepingMs;
     if (since_save_ms < limits::kCacheSaveUsesMs) continue;
     since_save_ms = 0;

@@ -88,6 +88,7 @@ Status Image::fill(uint64_t index, std::string_view bytes) {
     entry.disk_bytes += bytes.size();
     ++entry.present_chunks;
   });
+  state.check_limit();
   if (completed) return state.finish(*this);
   if (save) return state.save_image(*this);
   return {};

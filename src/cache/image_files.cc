@@ -131,7 +131,7 @@ Result<std::shared_ptr<Image>> Cache::State::create_locked(const ManifestId& id,
 
 Result<Cache::State::ImageFile> Cache::State::open_file(const ManifestId& id, bool final_expected) {
   for (bool final : {final_expected, !final_expected}) {
-    auto fd = io::open_file(layout.image(id, final), (final ? O_RDONLY : O_RDWR) | O_NOATIME);
+    auto fd = io::open_file(layout.image(id, final), final ? O_RDONLY : O_RDWR);
     if (fd) return ImageFile{std::move(*fd), final};
     if (fd.error().code != Code::kNotFound) return tl::unexpected<Error>(fd.error());
   }

@@ -51,6 +51,14 @@ void ImageTable::erase(const ManifestId& id) {
   part.entries.erase(found);
 }
 
+void ImageTable::clear() {
+  for (Shard& part : shards_) {
+    MutexLock lock(part.mutex);
+    for (const auto& [id, entry] : part.entries) add_to_totals(entry, -1);
+    part.entries.clear();
+  }
+}
+
 void ImageTable::for_each(const std::function<void(const ManifestId&, const ImageEntry&)>& visit) const {
   for (const Shard& part : shards_) {
     MutexLock lock(part.mutex);
@@ -64,6 +72,12 @@ std::shared_ptr<Image> ImageTable::held(const ManifestId& id) const {
   auto found = part.entries.find(id);
   if (found == part.entries.end() || !found->second.open) return nullptr;
   return found->second.open->weak.lock();
+}
+
+uint64_t ImageTable::stored_disk_bytes() const {
+  // Two totals that change one after the other.
+  const int64_t stored = disk_bytes_.load() - unstored_bytes_.load();
+  return stored > 0 ? static_cast<uint64_t>(stored) : 0;
 }
 
 void ImageTable::add_to_totals(const ImageEntry& entry, int64_t sign) {

@@ -47,6 +47,7 @@ class ImageTable {
   /// False when there is no such image. `change` must not come back here.
   bool update(const ManifestId& id, const std::function<void(ImageEntry&)>& change);
   void erase(const ManifestId& id);
+  void clear();
   void for_each(const std::function<void(const ManifestId&, const ImageEntry&)>& visit) const;
 
   /// The Image object of this id, if there is one that somebody holds.
@@ -55,7 +56,8 @@ class ImageTable {
   uint64_t images() const { return static_cast<uint64_t>(images_.load()); }
   uint64_t final_images() const { return static_cast<uint64_t>(final_.load()); }
   uint64_t disk_bytes() const { return static_cast<uint64_t>(disk_bytes_.load()); }
-  uint64_t unstored_disk_bytes() const { return static_cast<uint64_t>(unstored_bytes_.load()); }
+  /// Of images without unstored chunks.
+  uint64_t stored_disk_bytes() const;
 
  private:
   struct Shard {

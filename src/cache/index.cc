@@ -83,6 +83,7 @@ Status Index::for_each(const std::function<void(const ManifestId& id, const Imag
 
 Result<bool> Index::is_new() {
   ASSIGN_OR_RETURN(std::optional<Bytes> format, database_.get(kFormatKey));
+  if (format && *format != number(kCacheFormat)) return error(Code::kCorrupt, "the index has another format");
   if (format) return false;
   Batch batch;
   batch.put(kFormatKey, number(kCacheFormat));

@@ -36,7 +36,7 @@ class Index {
   Result<std::vector<ChunkPlace>> places(const ChunkId& id);
   Status for_each(const std::function<void(const ManifestId& id, const ImageRow& row)>& visit);
 
-  /// True once in the life of a database, and never again after this call.
+  /// True once in the life of a database, and never again after this call. Corrupt when it has another format.
   Result<bool> is_new();
   /// True once after a clean end; what is true then is forgotten at once, so that a crash leaves false.
   Result<bool> take_clean_mark(uint64_t& small_contents, uint64_t& small_bytes);

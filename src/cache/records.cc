@@ -143,7 +143,8 @@ Result<UnstoredSmall> UnstoredSmall::decode(std::string_view bytes) {
 
 Bytes StagingRow::encode() const {
   Encoder encoder;
-  encoder.u8(kVersion).raw(sealed.bytes()).sized(record);
+  encoder.u8(kVersion).u8(sealed.has_value()).sized(record);
+  if (sealed) encoder.sized(sealed->encode());
   return std::move(encoder).take();
 }
 
@@ -151,9 +152,13 @@ Result<StagingRow> StagingRow::decode(std::string_view bytes) {
   Decoder decoder(bytes);
   TRY(check_version(decoder.u8(), "staging record"));
   StagingRow row;
-  row.sealed = decode_name<ManifestId>(decoder);
+  bool sealed = decode_flag(decoder);
   row.record = Bytes(decoder.sized());
+  std::string_view manifest = sealed ? decoder.sized() : std::string_view();
   TRY(decoder.finish("staging record"));
+  if (sealed) {
+    ASSIGN_OR_RETURN(row.sealed, Manifest::decode(manifest));
+  }
   return row;
 }
 

@@ -1,12 +1,15 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "base/bytes.h"
 #include "base/result.h"
 #include "model/ids.h"
+#include "model/manifest.h"
 
 /// Values of the cache's two databases. Each has a version byte in front (docs/formats.md, "Cache directory").
 namespace weir::cache {
@@ -56,7 +59,7 @@ struct UnstoredSmall {
 
 /// Journal: what the owner of a staging file saved with it.
 struct StagingRow {
-  ManifestId sealed;  // not zero: the file has become this image
+  std::optional<Manifest> sealed;  // the file has become the image of this content
   Bytes record;
 
   Bytes encode() const;

@@ -35,7 +35,7 @@ Cache::State::State(const Options& an_options, Clock& a_clock, Directory a_direc
     : options(an_options),
       clock(a_clock),
       directory(std::move(a_directory)),
-      journal_sync([this] { return journal->sync(); }),
+      journal_sync([this] { return sync_journal(); }),
       barrier_sync([this]() -> Status {
         if (::syncfs(directory.fd()) != 0) return errno_error(errno, fmt::format("sync the disk of {}", layout.root()));
         return journal->sync();
@@ -56,61 +56,84 @@ Cache::State::~State() {
     log::warning("{}", marked.error().what);
 }
 
+Status Cache::State::sync_journal() {
+  if (staging_names_unsynced.exchange(false)) {
+    Status synced = io::sync_directory(layout.staging());
+    if (!synced) staging_names_unsynced = true;
+    TRY(synced);
+  }
+  return journal->sync();
+}
+
 Status Cache::State::open(const LostContent& lost) {
-  TRY(open_databases());
-  ASSIGN_OR_RETURN(
-      space, Space::open(directory.fd(), options.reserve_bytes, [this](uint64_t bytes) { return make_room(bytes); }));
   std::vector<Journal::ImageRecord> unstored;
-  TRY(journal->load([&](uint64_t sequence, const UnstoredImage& row) { unstored.push_back({sequence, row}); }));
-  TRY(load_images());
+  TRY(open_journal(unstored));
+  TRY(open_index());
+  ASSIGN_OR_RETURN(space, Space::open(directory.fd(), options.reserve_bytes,
+                                      [this](uint64_t bytes) { return make_room(bytes, false); }));
   if (index_is_new || directory.boot_changed()) TRY(scan_image_files(unstored));
   for (const Journal::ImageRecord& record : unstored) TRY(recover_unstored(record, lost));
   TRY(recover_staging(unstored));
-  TRY(count_small());
   TRY(directory.save_boot());
   recovery_done = true;
   house = std::thread([this] { keep_house(); });
   return {};
 }
 
-Status Cache::State::open_databases() {
-  Result<std::unique_ptr<Database>> opened = Database::open(layout.journal(), memory);
-  if (!opened && disk_refuses(opened.error()))
-    return error(opened.error().code, "cache directory {} cannot be written: {}", layout.root(), opened.error().what);
-  if (!opened)
-    return error(
-        opened.error().code,
-        "the journal of cache directory {} is damaged, and only it knows what is not stored yet; restore it, or "
-        "give this cache up by removing the directory: {}",
-        layout.root(), opened.error().what);
-  journal_database = std::move(*opened);
+Status Cache::State::open_journal(std::vector<Journal::ImageRecord>& unstored) {
+  Status loaded = load_journal(unstored);
+  if (loaded) return {};
+  const Error& cause = loaded.error();
+  if (disk_refuses(cause))
+    return error(cause.code, "cache directory {} cannot be written: {}", layout.root(), cause.what);
+  return error(cause.code,
+               "the journal of cache directory {} is damaged, and only it knows what is not stored yet; restore it, or "
+               "give this cache up by removing the directory: {}",
+               layout.root(), cause.what);
+}
+
+Status Cache::State::load_journal(std::vector<Journal::ImageRecord>& unstored) {
+  ASSIGN_OR_RETURN(journal_database, Database::open(layout.journal(), memory));
   journal = std::make_unique<Journal>(*journal_database);
-  return open_index();
+  return journal->load([&](uint64_t sequence, const UnstoredImage& row) { unstored.push_back({sequence, row}); });
 }
 
 Status Cache::State::open_index() {
   std::error_code ignored;
   std::filesystem::remove_all(layout.damaged_index(), ignored);
-  Result<std::unique_ptr<Database>> opened = Database::open(layout.index(), memory);
-  if (!opened && !disk_refuses(opened.error())) {
+  Status loaded = load_index();
+  if (!loaded && !disk_refuses(loaded.error())) {
     log::warning("the index of cache directory {} is damaged and is built anew from the files: {}", layout.root(),
-                 opened.error().what);
+                 loaded.error().what);
+    close_index();
     if (::rename(layout.index().c_str(), layout.damaged_index().c_str()) != 0)
       return errno_error(errno, fmt::format("move {} away", layout.index()));
-    opened = Database::open(layout.index(), memory);
+    loaded = load_index();
     std::filesystem::remove_all(layout.damaged_index(), ignored);
   }
-  if (!opened)
-    return error(opened.error().code, "cache directory {} cannot be written: {}", layout.root(), opened.error().what);
-  index_database = std::move(*opened);
+  if (loaded) return {};
+  return error(loaded.error().code, "cache directory {} cannot be written: {}", layout.root(), loaded.error().what);
+}
+
+Status Cache::State::load_index() {
+  ASSIGN_OR_RETURN(index_database, Database::open(layout.index(), memory));
   index = std::make_unique<Index>(*index_database);
   small = std::make_unique<SmallStore>(*index_database, locks);
   ASSIGN_OR_RETURN(index_is_new, index->is_new());
+  TRY(index->for_each([&](const ManifestId& id, const ImageRow& row) { images.put(id, ImageEntry::of(row)); }));
+  uint64_t contents = 0;
+  uint64_t bytes = 0;
+  ASSIGN_OR_RETURN(bool clean, index->take_clean_mark(contents, bytes));
+  if (!clean) return small->count();
+  small->set_counts(contents, bytes);
   return {};
 }
 
-Status Cache::State::load_images() {
-  return index->for_each([&](const ManifestId& id, const ImageRow& row) { images.put(id, ImageEntry::of(row)); });
+void Cache::State::close_index() {
+  small.reset();
+  index.reset();
+  index_database.reset();
+  images.clear();
 }
 
 Status Cache::State::scan_image_files(const std::vector<Journal::ImageRecord>& unstored) {
@@ -143,7 +166,7 @@ Status Cache::State::scan_image_files(const std::vector<Journal::ImageRecord>& u
 Status Cache::State::recover_staging(const std::vector<Journal::ImageRecord>& unstored) {
   uint64_t last = 0;
   for (const Journal::ImageRecord& record : unstored) last = std::max(last, record.row.staging_id);
-  std::map<uint64_t, StagingRow> rows;
+  std::map<uint64_t, StagingRow> rows;  // recovered in the order of their ids
   TRY(journal->for_each_staging([&](uint64_t id, StagingRow row) { rows.emplace(id, std::move(row)); }));
   ASSIGN_OR_RETURN(std::vector<std::string> names, list(layout.staging()));
   for (const std::string& name : names) {
@@ -154,6 +177,11 @@ Status Cache::State::recover_staging(const std::vector<Journal::ImageRecord>& un
   }
   for (auto& [id, row] : rows) {
     last = std::max(last, id);
+    if (row.sealed) {
+      MutexLock lock(recovered_mutex);
+      recovered.push_back({nullptr, std::move(row.record), id, std::make_shared<Manifest>(std::move(*row.sealed))});
+      continue;
+    }
     const std::string path = layout.staging(id);
     auto fd = io::open_file(path, O_RDWR);
     if (!fd && fd.error().code != Code::kNotFound) return tl::unexpected<Error>(fd.error());
@@ -167,18 +195,9 @@ Status Cache::State::recover_staging(const std::vector<Journal::ImageRecord>& un
     // Until somebody takes it, it is left as it is.
     staging->keep();
     MutexLock lock(recovered_mutex);
-    recovered.push_back({std::move(staging), std::move(row.record)});
+    recovered.push_back({std::move(staging), std::move(row.record), id});
   }
   next_staging_id = last + 1;
-  return {};
-}
-
-Status Cache::State::count_small() {
-  uint64_t contents = 0;
-  uint64_t bytes = 0;
-  ASSIGN_OR_RETURN(bool clean, index->take_clean_mark(contents, bytes));
-  if (!clean) return small->count();
-  small->set_counts(contents, bytes);
   return {};
 }
 

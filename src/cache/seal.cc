@@ -16,7 +16,8 @@ struct Cache::State::Sealing {
   std::unique_ptr<Staging>& staging;
   std::shared_ptr<const Manifest> manifest;
   const std::vector<bool>& own;
-  UnstoredImage row;  // what the journal shall say
+  UnstoredImage row;               // what the journal shall say
+  std::optional<StagingRow> kept;  // and this, in place of the staging file's record
   std::optional<Journal::ImageRecord> old;
 };
 
@@ -54,11 +55,12 @@ Status copy_chunk(int from, int to, uint64_t size, uint64_t index) {
 
 Result<std::shared_ptr<Image>> Cache::State::seal(std::unique_ptr<Staging>& staging,
                                                   const std::shared_ptr<const Manifest>& manifest,
-                                                  const std::vector<bool>& own) {
+                                                  const std::vector<bool>& own, bool keep_record) {
   CHECK(staging && own.size() == manifest->chunks.size());
   ASSIGN_OR_RETURN(uint64_t file_size, io::file_size(staging->fd()));
   if (file_size != manifest->size) TRY(staging->truncate(manifest->size));
-  Sealing sealing{staging, manifest, own, row_for(*manifest, own, clock.realtime_ns()), std::nullopt};
+  Sealing sealing{staging, manifest, own, row_for(*manifest, own, clock.realtime_ns()), std::nullopt, std::nullopt};
+  if (keep_record && staging->record_) sealing.kept = StagingRow{*manifest, *staging->record_};
   const ManifestId& id = sealing.row.id;
   // If chunks must be copied into an image that is here already, there must be room for them; see State.
   const bool merges = images.find(id).has_value();
@@ -89,7 +91,7 @@ Status Cache::State::merge_locked(Sealing& sealing, Image& image) {
     copied.push_back(i);
   }
   sealing.row.staging_id = 0;
-  TRY(journal->record_image(sealing.row, sealing.old, sealing.staging->id(), std::nullopt));
+  TRY(journal->record_image(sealing.row, sealing.old, sealing.staging->id(), sealing.kept));
   uint64_t copied_bytes = 0;
   for (uint64_t i : copied)
     if (image.mark_present(i)) copied_bytes += chunk_length(sealing.manifest->size, i);
@@ -110,12 +112,12 @@ Result<std::shared_ptr<Image>> Cache::State::become_image_locked(Sealing& sealin
   Staging& staging = *sealing.staging;
   staging.account();
   sealing.row.staging_id = staging.id();
-  ASSIGN_OR_RETURN(uint64_t sequence, journal->record_image(sealing.row, sealing.old, staging.id(), std::nullopt));
+  ASSIGN_OR_RETURN(uint64_t sequence, journal->record_image(sealing.row, sealing.old, staging.id(), sealing.kept));
   const std::string target = layout.partial_image(id);
   if (::rename(staging.path_.c_str(), target.c_str()) != 0) {
     auto failed = errno_error(errno, fmt::format("rename {} to {}", staging.path_, target));
     std::optional<StagingRow> record;
-    if (staging.record_) record = StagingRow{ManifestId(), *staging.record_};
+    if (staging.record_) record = StagingRow{std::nullopt, *staging.record_};
     TRY(journal->undo_image(id, sequence, sealing.old, staging.id(), record));
     return failed;
   }

@@ -73,7 +73,10 @@ Status Staging::punch(uint64_t offset, uint64_t length) {
 }
 
 Status Staging::save_record(std::string_view record) {
-  TRY(cache_.state_->journal->save_staging(id_, StagingRow{ManifestId(), Bytes(record)}));
+  Cache::State& state = *cache_.state_;
+  // The first record makes the file worth keeping, so its name must be as safe as the record.
+  if (!record_) state.staging_names_unsynced = true;
+  TRY(state.journal->save_staging(id_, StagingRow{std::nullopt, Bytes(record)}));
   record_ = Bytes(record);
   return {};
 }
@@ -81,10 +84,6 @@ Status Staging::save_record(std::string_view record) {
 Status Staging::sync() {
   Cache::State& state = *cache_.state_;
   TRY(io::sync_data(fd_.get(), path_));
-  if (!name_synced_) {
-    TRY(io::sync_directory(state.layout.staging()));
-    name_synced_ = true;
-  }
   return state.journal_sync.run();
 }
 

@@ -50,7 +50,6 @@ class Staging {
   const std::string path_;
   FileDescriptor fd_;  // none once it is an image's
   bool kept_ = false;
-  bool name_synced_ = false;
   std::optional<Bytes> record_;           // as saved
   std::atomic<uint64_t> unaccounted_{0};  // bytes written since account()
   std::atomic<uint64_t> disk_bytes_{0};

@@ -28,15 +28,19 @@ struct Cache::State {
 
   // Recovery (recovery.cc, recovery_images.cc). Before anything else, by one thread.
   Status open(const LostContent& lost);
-  Status open_databases();
+  Status open_journal(std::vector<Journal::ImageRecord>& unstored);
+  Status load_journal(std::vector<Journal::ImageRecord>& unstored);
   Status open_index();
-  Status load_images();
+  Status load_index();
+  void close_index();
   Status scan_image_files(const std::vector<Journal::ImageRecord>& unstored);
   Status recover_unstored(const Journal::ImageRecord& record, const LostContent& lost);
   Result<bool> finish_seal(const UnstoredImage& row);
   Result<std::vector<bool>> check_chunks(const UnstoredImage& row);
   Status recover_staging(const std::vector<Journal::ImageRecord>& unstored);
-  Status count_small();
+
+  /// The journal and the names of staging files that it speaks of survive power loss.
+  Status sync_journal();
 
   // Images (image_files.cc). `_locked`: the caller holds the content's lock.
   struct ImageFile {
@@ -68,21 +72,32 @@ struct Cache::State {
   // Sealing and upload (seal.cc, upload.cc).
   struct Sealing;
   Result<std::shared_ptr<Image>> seal(std::unique_ptr<Staging>& staging,
-                                      const std::shared_ptr<const Manifest>& manifest, const std::vector<bool>& own);
+                                      const std::shared_ptr<const Manifest>& manifest, const std::vector<bool>& own,
+                                      bool keep_record);
   Status merge_locked(Sealing& sealing, Image& image);
   Result<std::shared_ptr<Image>> become_image_locked(Sealing& sealing);
   Status mark_image_stored(const Unstored& record);
+
+  // Small content (small_contents.cc).
+  /// Nothing when it is not here.
+  Result<std::shared_ptr<const Bytes>> find_small(const ChunkId& id);
+  Status put_small(const ChunkId& id, std::string_view bytes);
+  Status put_small_unstored(const ChunkId& id, std::string_view bytes);
   Status mark_small_stored(const Unstored& record);
+  Status evict_one_small(const ChunkId& id);
 
   // Writing and room (eviction.cc).
   Status write_admitted(int fd, std::string_view bytes, uint64_t offset);
-  uint64_t stored_bytes() const { return images.disk_bytes() - images.unstored_disk_bytes() + small->bytes(); }
-  uint64_t make_room(uint64_t bytes);
+  uint64_t stored_bytes() const { return images.stored_disk_bytes() + small->bytes(); }
+  /// Of the disk. `thorough`: takes the time to give the space of evicted small content back.
+  uint64_t make_room(uint64_t bytes, bool thorough);
   uint64_t evict_bytes(uint64_t bytes);
   uint64_t evict_images(uint64_t bytes);
   uint64_t evict_small(uint64_t bytes);
   /// Something may be evicted that could not before.
   void evictable();
+  /// Wakes the housekeeper when there is more stored content than allowed, and some of it may be evicted.
+  void check_limit();
   void keep_house();
   void save_uses();
 
@@ -111,13 +126,14 @@ struct Cache::State {
   std::atomic<uint64_t> next_staging_id = 1;
   std::atomic<int64_t> staging_bytes = 0;
   std::atomic<int64_t> staging_files = 0;
+  std::atomic<bool> staging_names_unsynced = false;  // of files with a record
   Mutex recovered_mutex;
   std::vector<Recovered> recovered GUARDED_BY(recovered_mutex);
 
   std::atomic<uint64_t> evicted_bytes = 0;
   std::atomic<uint64_t> evictable_changes = 1;
-  Mutex evict_mutex;                                  // one eviction at a time
-  uint64_t fruitless_at GUARDED_BY(evict_mutex) = 0;  // evictable_changes when there was nothing to evict
+  std::atomic<uint64_t> fruitless_at = 0;  // evictable_changes when there was nothing to evict
+  Mutex evict_mutex;                       // one eviction at a time
 
   Mutex house_mutex;
   ConditionVariable house_wake;

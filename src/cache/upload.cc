@@ -34,16 +34,4 @@ Status Cache::State::mark_image_stored(const Unstored& record) {
   return {};
 }
 
-Status Cache::State::mark_small_stored(const Unstored& record) {
-  const ChunkId& id = record.chunks.front();
-  MutexLock lock(locks.of(id.bytes()));
-  ASSIGN_OR_RETURN(std::optional<uint64_t> sequence, journal->small_sequence(id));
-  if (!sequence || *sequence != record.sequence) return {};
-  ASSIGN_OR_RETURN(std::optional<Bytes> bytes, journal->get_small(id));
-  if (bytes)
-    if (Status kept = small->put(id, *bytes); !kept)
-      log::warning("small content {} is not kept in the cache: {}", id.hex(), kept.error().what);
-  return journal->erase_small(id, record.sequence, static_cast<uint32_t>(record.bytes));
-}
-
 }  // namespace weir::cache
