@@ -9,8 +9,8 @@
 namespace weir::meta {
 
 struct Problem {
-  std::string kind;    // stable, for programs: "dangling_entry", "wrong_link_count", "missing_reference", …
-  std::string what;    // the sentence for people, with the path where one is known
+  std::string kind;  // stable, for programs: "dangling_entry", "wrong_link_count", "missing_reference", …
+  std::string what;  // the sentence for people, with the path where one is known
   bool repairable = false;
   bool repaired = false;
 };

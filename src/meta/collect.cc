@@ -75,6 +75,7 @@ class Collector {
       if (items.empty()) return {};
       for (const QueueItem& item : items) {
         TRY(work(item));
+        if (stopped_) return {};
         ++report_.queue_entries;
         if (!keep_going()) return {};
       }
@@ -82,8 +83,8 @@ class Collector {
     return {};
   }
 
-  /// Publishes that an earlier life of this node did not finish: their pages go the way of superseded ones. Once the `B`
-  /// row is away nothing can add to them.
+  /// Publishes that an earlier life of this node did not finish: their pages go the way of superseded ones. Once the
+  /// `B` row is away nothing can add to them.
   Status undo_dead_builds() {
     kv::KeyRange range = keys::builds_of(volume_.node());
     range.end = keys::build(volume_.node(), volume_.first_publish());
@@ -163,9 +164,9 @@ class Collector {
         ASSIGN_OR_RETURN(ReferenceRow reference, ReferenceRow::decode(values[i]->bytes));
         // Taken again since: a later entry speaks for it, or it is in use.
         if (reference.generation > item.row.generation) continue;
-        ASSIGN_OR_RETURN(bool current, reference_is_current(transaction, {item.row.references[i],
-                                                                          keys::OwnerKind::kInode,
-                                                                          item.row.inode.value}));
+        ASSIGN_OR_RETURN(
+            bool current,
+            reference_is_current(transaction, {item.row.references[i], keys::OwnerKind::kInode, item.row.inode.value}));
         if (current) continue;
         chunks.push_back(item.row.references[i]);
         references.push_back(row_keys[i]);
@@ -179,8 +180,8 @@ class Collector {
     return {};
   }
 
-  /// Condemns those of `chunks` that have no references but the `erased` ones. What the scans miss is found out when the
-  /// condemned are decided about.
+  /// Condemns those of `chunks` that have no references but the `erased` ones. What the scans miss is found out when
+  /// the condemned are decided about.
   Status condemn_unnamed(kv::Transaction& transaction, const std::vector<ChunkId>& chunks,
                          const std::vector<Bytes>& erased, uint64_t& condemned) {
     std::vector<ChunkId> unnamed;

@@ -8,13 +8,13 @@
 namespace weir::meta {
 
 struct CollectReport {
-  uint64_t queue_entries = 0;     // done in this run
+  uint64_t queue_entries = 0;  // done in this run
   uint64_t references_erased = 0;
   uint64_t chunks_condemned = 0;
   uint64_t chunks_revived = 0;
   uint64_t objects_deleted = 0;
   uint64_t bytes_deleted = 0;
-  uint64_t waiting = 0;           // entries that are not due yet
+  uint64_t waiting = 0;  // entries that are not due yet
 };
 
 /// Deletes an object of the store. Absence is fine.
@@ -24,8 +24,8 @@ using KeepGoing = std::function<bool(const CollectReport&)>;
 
 /// One run of the collector over all queue entries that are due: erases superseded pages and references, condemns
 /// chunks that nothing names, and deletes the objects of those that stayed unnamed (docs/data-model.md, "Deleting").
-/// `ignore_grace`: as if the grace were over for all. Calls Engine::barrier() before any object is deleted. Stops at the first error. Blocks.
-/// Thread rule: one collector at a time in a volume.
+/// `ignore_grace`: as if the grace were over for all. Calls Engine::barrier() before any object is deleted. Stops at
+/// the first error. Blocks. Thread rule: one collector at a time in a volume.
 Result<CollectReport> collect(Volume& volume, bool ignore_grace, const RemoveObject& remove_object,
                               const KeepGoing& keep_going);
 

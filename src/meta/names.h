@@ -7,7 +7,8 @@
 #include "meta/volume.h"
 
 /// Operations on names. All block on the engine; all are thread-safe; a mutation has happened, once, when it returns
-/// without error, and has not happened when it returns one. Names are checked: NameTooLong, Invalid ("", ".", "..", '/').
+/// without error, and has not happened when it returns one. Names are checked: NameTooLong, Invalid ("", ".", "..",
+/// '/').
 namespace weir::meta {
 
 struct NewInode {

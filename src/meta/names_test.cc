@@ -99,10 +99,11 @@ TEST_P(NamesTest, TheUmaskLimitsTheMode) {
 }
 
 TEST_P(NamesTest, ASetgidDirectoryPassesItsGroupOn) {
-  Inode parent = value_of(make(volume(), {}, kRootInode, "d",
-                               {.type = FileType::kDirectory, .mode = 02775, .uid = 5, .gid = 77}));
+  Inode parent =
+      value_of(make(volume(), {}, kRootInode, "d", {.type = FileType::kDirectory, .mode = 02775, .uid = 5, .gid = 77}));
   Inode file = value_of(make(volume(), {}, parent.id, "f", {.mode = 0644, .uid = 5, .gid = 5}));
-  Inode directory = value_of(make(volume(), {}, parent.id, "e", {.type = FileType::kDirectory, .mode = 0755, .gid = 5}));
+  Inode directory =
+      value_of(make(volume(), {}, parent.id, "e", {.type = FileType::kDirectory, .mode = 0755, .gid = 5}));
   EXPECT_EQ(file.gid, 77u);
   EXPECT_EQ(file.mode, 0644u);
   EXPECT_EQ(directory.gid, 77u);

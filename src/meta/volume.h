@@ -32,7 +32,8 @@ class IdAllocator;
 /// other headers of this folder. Thread-safe.
 class Volume {
  public:
-  /// Writes the settings, the root directory and what else an empty volume has. Exists when the database holds a volume.
+  /// Writes the settings, the root directory and what else an empty volume has. Exists when the database holds a
+  /// volume.
   static Status format(kv::Engine& engine, const VolumeSettings& settings, uint32_t root_uid, uint32_t root_gid,
                        Clock& clock);
   /// Reads the settings. NotFound: not formatted. Unsupported: of a newer format; the sentence names both versions.

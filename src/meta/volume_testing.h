@@ -91,8 +91,9 @@ class TestVolume {
     switch (kind) {
       case EngineKind::kMemory: engine_ = open_or_abort("memory:", true); break;
       case EngineKind::kFaulty: {
-        auto faulty = std::make_unique<kv::FaultyEngine>(
-            open_or_abort("memory:", true), seed, kv::FaultRates{.conflict = 100, .lost_reply = 50, .lost_request = 50});
+        auto faulty =
+            std::make_unique<kv::FaultyEngine>(open_or_abort("memory:", true), seed,
+                                               kv::FaultRates{.conflict = 100, .lost_reply = 50, .lost_request = 50});
         faulty_ = faulty.get();
         engine_ = std::move(faulty);
         break;
