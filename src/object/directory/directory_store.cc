@@ -52,6 +52,7 @@ Result<size_t> DirectoryStore::get_into(std::string_view name, uint64_t offset, 
   if (got) return *got;
   if (got.error().code == Code::kIsDirectory)
     return error(Code::kNotFound, "there is no object {} in {}", name, describe());
+  TRY(enter());
   return error(got.error().code, "{}: {}", object_path(name), got.error().what);
 }
 
