@@ -18,7 +18,7 @@ Result<Json> ask_daemon(const std::string& socket_path, const Json& request, con
       return error(Code::kUnavailable, "the daemon ended before it answered");
     }
     ASSIGN_OR_RETURN(Reply reply, parse_reply(*line));
-    if (reply.kind == Reply::Kind::kError) return tl::unexpected<Error>(std::move(reply.error));
+    if (reply.kind == Reply::Kind::kError) return error(reply.error.code, "{}", reply.error.what);
     Json body = Json::parse(reply.body, nullptr, false);
     if (reply.kind == Reply::Kind::kResult) return body;
     if (progress && !progress(body)) return error(Code::kInterrupted, "interrupted");

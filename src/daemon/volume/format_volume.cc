@@ -65,7 +65,7 @@ Result<std::unique_ptr<kv::Engine>> create_engine(const MetadataUrl& metadata) {
   if (settings)
     return error(Code::kExists, "there is a volume at {} already; mount it with: weir mount {} MOUNTPOINT",
                  metadata.display, metadata.display);
-  if (settings.error().code == Code::kUnsupported) return tl::unexpected<Error>(settings.error());
+  if (settings.error().code == Code::kUnsupported) return error(Code::kUnsupported, "{}", settings.error().what);
   if (settings.error().code != Code::kNotFound) return created;
   return present;
 }
@@ -81,7 +81,8 @@ std::optional<std::pair<std::string, std::string>> ids_of_empty_store(const std:
   if (text.size() != kBefore.size() + kDigits + kBetween.size() + kDigits + 1 || !text.starts_with(kBefore))
     return std::nullopt;
   auto store = object::open_store(url, text, clock);
-  auto objects = store ? (*store)->list("", "", 1) : tl::unexpected<Error>(store.error());
+  if (!store) return std::nullopt;
+  auto objects = (*store)->list("", "", 1);
   if (!objects || !objects->objects.empty()) return std::nullopt;
   return std::pair(text.substr(kBefore.size(), kDigits),
                    text.substr(kBefore.size() + kDigits + kBetween.size(), kDigits));

@@ -31,8 +31,8 @@ Result<Seen> look(kv::Engine& engine, NodeId node) {
   return seen;
 }
 
-Error busy(const NodeInfo& holder) {
-  return Error{Code::kBusy, fmt::format("the volume is in use by {}; unmount it there first", describe_holder(holder))};
+Status busy(const NodeInfo& holder) {
+  return error(Code::kBusy, "the volume is in use by {}; unmount it there first", describe_holder(holder));
 }
 
 /// Waits until the lease has run out, or is renewed: then Busy.
@@ -45,9 +45,9 @@ Status outwait(kv::Engine& engine, NodeId node, const Seen& first, Clock& clock)
     ASSIGN_OR_RETURN(Seen now, look(engine, node));
     if (now.info_version != first.info_version) {
       if (now.info && !now.info->active) return {};
-      return tl::unexpected<Error>(busy(now.info ? *now.info : *first.info));
+      return busy(now.info ? *now.info : *first.info);
     }
-    if (now.lease_version != first.lease_version) return tl::unexpected<Error>(busy(*first.info));
+    if (now.lease_version != first.lease_version) return busy(*first.info);
   }
   return {};
 }
@@ -57,8 +57,7 @@ Status write_taken(kv::Engine& engine, NodeId node, const Seen& seen, const Node
   transaction->expect(meta::keys::node(node), seen.info_version);
   transaction->put(meta::keys::node(node), mine.encode());
   transaction->put(meta::keys::lease(node), LeaseRow{mine.epoch, 0}.encode());
-  auto committed = transaction->commit();
-  if (!committed) return tl::unexpected<Error>(std::move(committed).error());
+  TRY(transaction->commit());
   return {};
 }
 
@@ -140,7 +139,7 @@ void NodeLease::keep(std::function<void()> lost) {
 /// A change of this node's rows that needs the `N` row to be ours; Fenced when it is not.
 static Status change_if_ours(kv::Engine& engine, NodeId node, const NodeInfo& mine, Clock& clock, Random& random,
                              const std::function<void(kv::Transaction&)>& change) {
-  auto changed = meta::run_repeatable(engine, clock, random, [&](kv::Transaction& transaction) -> Status {
+  TRY(meta::run_repeatable(engine, clock, random, [&](kv::Transaction& transaction) -> Status {
     ASSIGN_OR_RETURN(auto row, transaction.get(meta::keys::node(node)));
     if (!row) return error(Code::kFenced, "this node's row is gone");
     ASSIGN_OR_RETURN(NodeInfo now, NodeInfo::decode(row->bytes));
@@ -148,8 +147,7 @@ static Status change_if_ours(kv::Engine& engine, NodeId node, const NodeInfo& mi
       return error(Code::kFenced, "this node was taken over by {}", describe_holder(now));
     change(transaction);
     return {};
-  });
-  if (!changed) return tl::unexpected<Error>(std::move(changed).error());
+  }));
   return {};
 }
 

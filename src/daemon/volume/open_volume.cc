@@ -61,8 +61,8 @@ Result<std::unique_ptr<OpenedVolume>> open_volume(const OpenRequest& request) {
   auto opened = std::make_unique<OpenedVolume>();
   ASSIGN_OR_RETURN(opened->engine, kv::open_engine(request.metadata.url, false));
   ASSIGN_OR_RETURN(VolumeSettings settings, read_settings(*opened->engine, request.metadata));
-  ASSIGN_OR_RETURN(auto last, last_node_info(*opened->engine, kSingleNode));
-  opened->cache_directory = choose_cache_directory(request, settings, last);
+  ASSIGN_OR_RETURN(opened->previous, last_node_info(*opened->engine, kSingleNode));
+  opened->cache_directory = choose_cache_directory(request, settings, opened->previous);
 
   NodeLease::Request wanted{kSingleNode, request.mount_point,
                             request.mount_point.empty() ? "" : opened->cache_directory};

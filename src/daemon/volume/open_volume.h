@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/clock.h"
@@ -29,6 +30,7 @@ struct OpenedVolume {
   std::unique_ptr<object::ObjectStore> plain_store;
   std::unique_ptr<object::ObjectStore> store;  // with retries, over plain_store
   std::string cache_directory;
+  std::optional<NodeInfo> previous;  // who worked on it before
 };
 
 struct OpenRequest {

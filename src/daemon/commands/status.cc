@@ -1,0 +1,116 @@
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "daemon/commands/commands.h"
+#include "daemon/daemon.h"
+#include "daemon/version.h"
+#include "vfs/admin.h"
+
+namespace weir {
+
+namespace {
+
+Json describe_volume(const VolumeSettings& settings) {
+  Json json;
+  json["name"] = settings.name;
+  json["id"] = settings.volume_id;
+  json["incarnation"] = settings.incarnation;
+  json["format"] = std::max(settings.oldest_reader, settings.oldest_writer);
+  json["created_s"] = settings.created_ns / 1'000'000'000;
+  json["grace_s"] = settings.grace_ms / 1000;
+  return json;
+}
+
+Json describe_cache(const std::string& directory, const cache::Usage& usage) {
+  Json json;
+  json["directory"] = directory;
+  json["image_bytes"] = usage.image_bytes;
+  json["small_bytes"] = usage.small_bytes;
+  json["staging_bytes"] = usage.staging_bytes;
+  json["unstored_bytes"] = usage.unstored_bytes;
+  json["images"] = usage.images;
+  json["images_complete"] = usage.images_complete;
+  json["small_contents"] = usage.small_contents;
+  json["evicted_bytes"] = usage.evicted_bytes;
+  json["size_bytes_max"] = usage.size_bytes_max;
+  json["disk_free_bytes"] = usage.disk_free_bytes;
+  json["reserve_bytes"] = usage.reserve_bytes;
+  return json;
+}
+
+Json describe_upload(const vfs::UploadStatus& upload) {
+  Json json;
+  json["backlog_bytes"] = upload.backlog_bytes;
+  json["backlog_contents"] = upload.backlog_contents;
+  json["oldest_age_ms"] = upload.oldest_age_ms;
+  json["uploaded_bytes"] = upload.uploaded_bytes;
+  json["uploaded_chunks"] = upload.uploaded_chunks;
+  json["deduplicated_bytes"] = upload.deduplicated_bytes;
+  json["errors"] = upload.errors;
+  json["last_error"] = upload.last_error;
+  return json;
+}
+
+Json describe_reads(const vfs::ReadStatus& reads) {
+  Json json;
+  json["cache_bytes"] = reads.cache_bytes;
+  json["store_bytes"] = reads.store_bytes;
+  json["fills_running"] = reads.fills_running;
+  json["corrupt_chunks"] = reads.corrupt_chunks;
+  return json;
+}
+
+Json describe_kernel(const fuse::Channel& channel) {
+  Json json;
+  json["protocol"] = fmt::format("7.{}", channel.negotiated().minor);
+  json["kernel_protocol"] = fmt::format("7.{}", channel.negotiated().kernel_minor);
+  json["unanswered"] = channel.unanswered();
+  return json;
+}
+
+}  // namespace
+
+Result<Json> run_status(Daemon& daemon) {
+  vfs::FilesystemStatus status = vfs::status(daemon.filesystem());
+  OpenedVolume& opened = daemon.opened();
+  Json json;
+  json["mounted"] = true;
+  json["volume"] = describe_volume(opened.volume->settings());
+  json["metadata"] = daemon.config().metadata.display;
+  json["store"] = opened.volume->settings().store_url;
+  json["mount_point"] = daemon.mount_point();
+  json["pid"] = ::getpid();
+  json["version"] = kWeirVersion;
+  json["uptime_s"] = (opened.clock.realtime_ns() - daemon.started_ns()) / 1'000'000'000;
+  json["node"] = {
+      {"id", opened.volume->node().value}, {"host", opened.lease->info().host}, {"epoch", opened.lease->info().epoch}};
+  json["cache"] = describe_cache(opened.cache_directory, status.cache);
+  json["upload"] = describe_upload(status.upload);
+  json["reads"] = describe_reads(status.reads);
+  json["open_files"] = status.open_files;
+  json["open_handles"] = status.open_handles;
+  json["unpublished_files"] = status.unpublished_files;
+  json["kernel"] = describe_kernel(daemon.channel());
+  json["reports"] = daemon.reports();
+  for (const std::string& report : status.reports) json["reports"].push_back(report);
+  return json;
+}
+
+Result<Json> run_unmounted_status(const MetadataUrl& metadata) {
+  ASSIGN_OR_RETURN(std::unique_ptr<kv::Engine> engine, kv::open_engine(metadata.url, false));
+  ASSIGN_OR_RETURN(VolumeSettings settings, read_settings(*engine, metadata));
+  ASSIGN_OR_RETURN(std::optional<NodeInfo> last, last_node_info(*engine, kSingleNode));
+  Json json;
+  json["mounted"] = false;
+  json["volume"] = describe_volume(settings);
+  json["metadata"] = metadata.display;
+  json["store"] = settings.store_url;
+  if (last && last->active && engine->capabilities().shared) json["in_use_by"] = describe_holder(*last);
+  if (last)
+    json["last"] = {
+        {"host", last->host}, {"mount_point", last->mount_point}, {"cache_directory", last->cache_directory}};
+  return json;
+}
+
+}  // namespace weir

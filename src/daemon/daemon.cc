@@ -1,0 +1,246 @@
+#include "daemon/daemon.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <nlohmann/json.hpp>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/size_text.h"
+#include "cache/cache.h"
+#include "daemon/commands/commands.h"
+#include "daemon/mount/daemon_record.h"
+#include "daemon/mount/state_paths.h"
+#include "daemon/volume/format_volume.h"
+#include "daemon/volume/format_volume.h"
+#include "fuse/device.h"
+#include "fuse/dispatcher.h"
+#include "vfs/admin.h"
+#include "vfs/filesystem.h"
+
+namespace weir {
+
+namespace {
+
+constexpr int kUnmountAttempts = 5;
+constexpr int64_t kUnmountPauseMs = 100;
+constexpr int64_t kForeverMs = int64_t{365} * 24 * 3600'000;
+
+/// On one machine the kernel learns of every change itself; a shared volume's names may be a second old.
+vfs::Lifetimes lifetimes_of(const kv::Capabilities& engine) {
+  if (engine.shared) return {.entry_ms = 1000, .attributes_ms = 1000, .absent_ms = 0};
+  return {.entry_ms = kForeverMs, .attributes_ms = kForeverMs, .absent_ms = kForeverMs};
+}
+
+Result<FileDescriptor> block_signals(const DaemonOptions& options) {
+  sigset_t ending;
+  sigemptyset(&ending);
+  sigaddset(&ending, SIGTERM);
+  sigaddset(&ending, SIGINT);
+  if (options.hangup_ends)
+    sigaddset(&ending, SIGHUP);
+  else
+    ::signal(SIGHUP, SIG_IGN);
+  if (int failure = ::pthread_sigmask(SIG_BLOCK, &ending, nullptr); failure != 0)
+    return errno_error(failure, "block signals");
+  FileDescriptor fd(::signalfd(-1, &ending, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!fd.valid()) return errno_error(errno, "create a signal descriptor");
+  return fd;
+}
+
+Result<FileDescriptor> make_event() {
+  FileDescriptor fd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  if (!fd.valid()) return errno_error(errno, "create an event descriptor");
+  return fd;
+}
+
+void raise_event(const FileDescriptor& event) {
+  uint64_t one = 1;
+  if (::write(event.get(), &one, sizeof one) < 0) log::error("an event is lost: {}", errno);
+}
+
+std::string describe_loss(const ManifestId& image, const std::vector<ChunkId>& chunks) {
+  return fmt::format("content {} lost {} chunks to a power failure before they were stored", image.hex(),
+                     chunks.size());
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Daemon>> Daemon::start(const MountConfig& config, const DaemonOptions& options) {
+  TRY(check_mount_config(config));
+  std::unique_ptr<Daemon> daemon(new Daemon(config, options));
+  ASSIGN_OR_RETURN(daemon->signals_, block_signals(options));
+  ASSIGN_OR_RETURN(daemon->asked_, make_event());
+  ASSIGN_OR_RETURN(daemon->unmounted_, make_event());
+  TRY(daemon->open_parts());
+  TRY(daemon->start_filesystem());
+  TRY(daemon->mount_volume());
+  TRY(daemon->start_control());
+  log::info("volume {} is mounted at {}: metadata {}, store {}, cache {}", daemon->opened_->volume->settings().name,
+            config.mount_point, config.metadata.display, daemon->opened_->store->describe(),
+            daemon->opened_->cache_directory);
+  return daemon;
+}
+
+Daemon::Daemon(MountConfig config, const DaemonOptions& options)
+    : config_(std::move(config)), options_(options), started_ns_(SystemClock().realtime_ns()) {}
+
+Status Daemon::open_parts() {
+  ASSIGN_OR_RETURN(opened_, open_volume({config_.metadata, config_.mount_point, config_.cache_directory}));
+  opened_->lease->keep([this] { ask_to_end(); });
+  const std::optional<NodeInfo>& previous = opened_->previous;
+  if (previous && !previous->cache_directory.empty() && previous->cache_directory != opened_->cache_directory)
+    log::warning("{}", reports_.emplace_back(fmt::format(
+                           "the cache directory was {} on {} before; content that was not stored yet is still there",
+                           previous->cache_directory, previous->host)));
+  return open_cache();
+}
+
+Status Daemon::open_cache() {
+  cache::Options options;
+  options.directory = opened_->cache_directory;
+  options.volume_id = opened_->volume->settings().volume_id;
+  options.size_bytes_max = config_.cache_bytes_max;
+  options.reserve_bytes = config_.reserve_bytes;
+  TRY(check_outside_mounts(options.directory, "cache directory"));
+  auto cache =
+      cache::Cache::open(options, opened_->clock, [this](const ManifestId& image, const std::vector<ChunkId>& chunks) {
+        log::error("{}", reports_.emplace_back(describe_loss(image, chunks)));
+      });
+  if (!cache)
+    return error(cache.error().code, "cannot use cache directory {}: {}", options.directory, cache.error().what);
+  cache_ = std::move(*cache);
+  return {};
+}
+
+Status Daemon::start_filesystem() {
+  ASSIGN_OR_RETURN(std::string directory, runtime_directory());
+  remove_dead_sockets(directory);
+  control_path_ =
+      fmt::format("{}/{}-{}.sock", directory, opened_->volume->settings().volume_id.substr(0, 12), ::getpid());
+  vfs::FilesystemOptions options;
+  options.lifetimes = lifetimes_of(opened_->engine->capabilities());
+  options.control_path = control_path_;
+  options.read_timeout_ms = config_.read_timeout_ms;
+  ASSIGN_OR_RETURN(filesystem_, vfs::Filesystem::start(*opened_->volume, *cache_, *opened_->store, options));
+  return {};
+}
+
+Status Daemon::mount_volume() {
+  fuse::MountOptions options;
+  options.mount_point = config_.mount_point;
+  options.volume = opened_->volume->settings().name;
+  options.allow_other = allow_other_of(config_);
+  options.over_files = config_.over_files;
+  ASSIGN_OR_RETURN(FileDescriptor device, fuse::mount(options));
+  {
+    MutexLock lock(mutex_);
+    auto mount = fuse::covering_mount(fuse::read_mounts(), config_.mount_point);
+    mount_device_ = mount ? mount->device_minor : 0;
+  }
+  int workers = config_.workers > 0 ? config_.workers : fuse::default_workers();
+  ASSIGN_OR_RETURN(auto devices, fuse::open_devices(std::move(device), workers));
+  ASSIGN_OR_RETURN(std::shared_ptr<fuse::SharedMemory> memory, fuse::SharedMemory::create());
+  handler_ = std::make_unique<fuse::Dispatcher>(*filesystem_);
+  ASSIGN_OR_RETURN(channel_, fuse::Channel::start(std::move(devices), std::move(memory), *handler_));
+  channel_watcher_ = std::thread([this] { watch_channel(); });
+  if (!fuse::raise_read_ahead(config_.mount_point))
+    log::info("the kernel's read-ahead stays as it is, as this user may not raise it");
+  return {};
+}
+
+Status Daemon::start_control() {
+  ASSIGN_OR_RETURN(control_,
+                   ControlServer::start(control_path_, [this](const Json& request, const ReportProgress& progress) {
+                     return run_command(*this, request, progress);
+                   }));
+  if (!config_.metadata.embedded()) return {};
+  return write_daemon_record(config_.metadata.directory, {::getpid(), control_path_, config_.mount_point});
+}
+
+void Daemon::watch_channel() {
+  ::pthread_setname_np(::pthread_self(), "channel-end");
+  channel_->wait();
+  raise_event(unmounted_);
+}
+
+void Daemon::ask_to_end() { raise_event(asked_); }
+
+Daemon::Wake Daemon::wait(int64_t timeout_ms) {
+  pollfd entries[3] = {{unmounted_.get(), POLLIN, 0}, {signals_.get(), POLLIN, 0}, {asked_.get(), POLLIN, 0}};
+  int ready;
+  do {
+    ready = ::poll(entries, 3, static_cast<int>(timeout_ms));
+  } while (ready < 0 && errno == EINTR);
+  if (ready <= 0) return Wake::kTimeout;
+  if (entries[0].revents != 0) return Wake::kUnmounted;
+  signalfd_siginfo signal{};
+  uint64_t count = 0;
+  if (::read(signals_.get(), &signal, sizeof signal) == sizeof signal) {
+    log::info("got signal {} from process {}", signal.ssi_signo, signal.ssi_pid);
+    return Wake::kSignal;
+  }
+  return ::read(asked_.get(), &count, sizeof count) == sizeof count ? Wake::kAsked : Wake::kTimeout;
+}
+
+Status Daemon::unmount(fuse::UnmountMode mode) {
+  MutexLock lock(mutex_);
+  auto mount = fuse::covering_mount(fuse::read_mounts(), config_.mount_point);
+  bool ours =
+      mount_device_ && mount && mount->mount_point == config_.mount_point && mount->device_minor == *mount_device_;
+  if (!ours) return error(Code::kNotFound, "the volume is not mounted at {} any more", config_.mount_point);
+  TRY(fuse::unmount(config_.mount_point, mode));
+  mount_device_.reset();
+  return {};
+}
+
+void Daemon::serve() {
+  if (wait(-1) == Wake::kUnmounted)
+    log::info("{} was unmounted", config_.mount_point);
+  else
+    unmount_or_detach();
+}
+
+void Daemon::unmount_or_detach() {
+  Status unmounted;
+  for (int attempt = 0; attempt < kUnmountAttempts; ++attempt) {
+    if (attempt > 0) opened_->clock.sleep_ms(kUnmountPauseMs);
+    unmounted = unmount(fuse::UnmountMode::kClean);
+    if (unmounted || unmounted.error().code != Code::kBusy) break;
+  }
+  if (!unmounted && unmounted.error().code == Code::kBusy) {
+    log::warning("{} is in use; it is detached, and what is open is served for {} s more", config_.mount_point,
+                 limits::kDetachedMs / 1000);
+    unmounted = unmount(fuse::UnmountMode::kLazy);
+  }
+  if (!unmounted && unmounted.error().code != Code::kNotFound) log::error("{}", unmounted.error().what);
+  if (wait(limits::kDetachedMs) != Wake::kUnmounted)
+    log::warning("files are still open; their users get errors from now on");
+}
+
+Daemon::~Daemon() {
+  if (config_.metadata.embedded() && control_) remove_daemon_record(config_.metadata.directory);
+  control_.reset();
+  // Still mounted only after a start that failed, or an unmount that did: nothing may be left that does not answer.
+  Status unmounted = unmount(fuse::UnmountMode::kLazy);
+  if (!unmounted && unmounted.error().code != Code::kNotFound) log::error("{}", unmounted.error().what);
+  if (channel_) channel_->stop();
+  if (channel_watcher_.joinable()) channel_watcher_.join();
+  bool served = channel_ != nullptr;
+  channel_.reset();
+  handler_.reset();
+  uint64_t left_bytes = filesystem_ ? vfs::status(*filesystem_).upload.backlog_bytes : 0;
+  filesystem_.reset();
+  cache_.reset();
+  opened_.reset();
+  if (left_bytes > 0)
+    log::info("{} are not in the object store yet; the next mount goes on with them", format_bytes(left_bytes));
+  if (served) log::info("the daemon of {} ends", config_.mount_point);
+}
+
+}  // namespace weir

@@ -1,0 +1,97 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/file_descriptor.h"
+#include "base/mutex.h"
+#include "base/result.h"
+#include "daemon/control/server.h"
+#include "daemon/mount/mount_config.h"
+#include "daemon/volume/open_volume.h"
+#include "fuse/channel.h"
+#include "fuse/mount.h"
+
+namespace weir {
+
+namespace cache {
+class Cache;
+}
+namespace vfs {
+class Filesystem;
+}
+
+struct DaemonOptions {
+  bool hangup_ends = false;  // SIGHUP ends the daemon: it runs in somebody's terminal
+};
+
+/// One mounted volume: every part, built by hand and passed in, and the order in which they come and go. Ends, cleanly,
+/// on SIGTERM, SIGINT, `weir umount`, umount(8), or when another process takes the node over.
+class Daemon {
+ public:
+  /// Opens the volume, mounts it and serves. Errors are sentences for the user; nothing is left mounted then.
+  /// Requires: no other thread of this process yet, as it blocks signals for all. Blocks.
+  static Result<std::unique_ptr<Daemon>> start(const MountConfig& config, const DaemonOptions& options);
+  /// Unmounts if it is still mounted, publishes what is open for writing, and lets go of everything.
+  ~Daemon();
+  Daemon(const Daemon&) = delete;
+  Daemon& operator=(const Daemon&) = delete;
+
+  /// Blocks: until the volume is unmounted, or was told to be. If files are still open then, the mount is detached and
+  /// what is open is served for limits::kDetachedMs more, or until a second signal.
+  void serve();
+  /// Makes serve() return as SIGTERM would. Any thread.
+  void ask_to_end();
+  /// Takes the mount away, as fuse::unmount(); never another one that is at its place by now. NotFound: it is gone
+  /// already. Any thread.
+  Status unmount(fuse::UnmountMode mode);
+
+  /// For the commands. Any thread, while the control server runs.
+  const std::string& mount_point() const { return config_.mount_point; }
+  const MountConfig& config() const { return config_; }
+  OpenedVolume& opened() { return *opened_; }
+  cache::Cache& cache() { return *cache_; }
+  vfs::Filesystem& filesystem() { return *filesystem_; }
+  fuse::Channel& channel() { return *channel_; }
+  int64_t started_ns() const { return started_ns_; }
+  /// What people must be told about the start, such as content that did not survive a power failure.
+  const std::vector<std::string>& reports() const { return reports_; }
+
+ private:
+  enum class Wake { kSignal, kAsked, kUnmounted, kTimeout };
+
+  Daemon(MountConfig config, const DaemonOptions& options);
+  Status open_parts();
+  Status open_cache();
+  Status start_filesystem();
+  Status mount_volume();
+  Status start_control();
+  void watch_channel();
+  Wake wait(int64_t timeout_ms);
+  void unmount_or_detach();
+
+  const MountConfig config_;
+  const DaemonOptions options_;
+  const int64_t started_ns_;
+  std::string control_path_;
+  std::vector<std::string> reports_;
+  FileDescriptor signals_;
+  FileDescriptor asked_;
+  FileDescriptor unmounted_;
+  std::unique_ptr<OpenedVolume> opened_;
+  std::unique_ptr<cache::Cache> cache_;
+  std::unique_ptr<vfs::Filesystem> filesystem_;
+  std::unique_ptr<fuse::Handler> handler_;
+  std::unique_ptr<fuse::Channel> channel_;
+  std::unique_ptr<ControlServer> control_;
+  std::thread channel_watcher_;
+  Mutex mutex_;
+  /// The kernel's number of our mount, while it has a place.
+  std::optional<unsigned> mount_device_ GUARDED_BY(mutex_);
+};
+
+}  // namespace weir

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "daemon/volume/metadata_url.h"
+
+namespace weir {
+
+/// How a volume is mounted on this machine.
+struct MountConfig {
+  MetadataUrl metadata;
+  std::string mount_point;       // absolute
+  std::string cache_directory;   // absolute; empty: the one used last
+  uint64_t cache_bytes_max = 0;  // 0: what the disk has
+  uint64_t reserve_bytes = 0;    // 0: the cache's own rule
+  int64_t read_timeout_ms = 60'000;
+  std::optional<bool> allow_other;  // nothing: if this user may
+  bool over_files = false;
+  int workers = 0;       // 0: as many as suit the machine
+  std::string log_file;  // absolute; empty: stderr
+};
+
+/// allow_other as asked for, or else whether this user may have it.
+bool allow_other_of(const MountConfig& config);
+
+/// Looks at everything that can be wrong with the places a mount needs, before anything is opened: the mount point is a
+/// directory, empty or permitted to be covered, not a mount already; cache and log lie outside of it and of other
+/// mounts. A dead mount of Weir at the mount point is no error. Each error is a sentence. Blocks: some seconds at most.
+Status check_mount_config(const MountConfig& config);
+
+}  // namespace weir

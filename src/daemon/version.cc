@@ -1,0 +1,7 @@
+#include "daemon/version.h"
+
+namespace weir {
+
+const char* const kWeirVersion = WEIR_VERSION;
+
+}  // namespace weir
