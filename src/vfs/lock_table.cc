@@ -1,13 +1,12 @@
 #include "vfs/lock_table.h"
 
 #include <algorithm>
+#include <unordered_set>
+#include <utility>
 
 namespace weir::vfs {
 
 namespace {
-
-// A chain of owners that wait for each other and is longer than this counts as a circle, as in Linux (fs/locks.c).
-constexpr int kLongestChain = 10;
 
 bool overlap(const Lock& a, const Lock& b) { return a.first <= b.last && b.first <= a.last; }
 bool adjacent_or_overlap(const Lock& a, const Lock& b) {
@@ -63,18 +62,33 @@ Lock LockTable::conflicting(InodeId inode, const Lock& wanted) const {
   return conflict != nullptr ? *conflict : none;
 }
 
-bool LockTable::closes_circle(uint64_t owner, const State& state, const Lock& wanted, int depth) const {
-  if (depth > kLongestChain) return true;
-  for (const Lock& held : state.held) {
-    if (!conflicts(held, wanted)) continue;
-    if (held.owner == owner) return true;
-    for (const auto& [inode, other] : states_)
-      for (const Waiter& waiter : other.waiting)
-        if (waiter.wanted.kind == LockKind::kPosix && waiter.wanted.owner == held.owner &&
-            closes_circle(owner, other, waiter.wanted, depth + 1))
-          return true;
+bool LockTable::closes_circle(const State& state, const Lock& wanted) const {
+  std::unordered_set<uint64_t> seen;  // owners that `wanted` would wait for, directly or not
+  std::vector<std::pair<const State*, const Lock*>> waits = {{&state, &wanted}};
+  while (!waits.empty()) {
+    auto [place, wait] = waits.back();
+    waits.pop_back();
+    for (const Lock& held : place->held) {
+      if (!conflicts(held, *wait)) continue;
+      if (held.owner == wanted.owner) return true;
+      if (!seen.insert(held.owner).second) continue;
+      for (const auto& [inode, other] : states_)
+        for (const Waiter& waiter : other.waiting)
+          if (waiter.wanted.kind == LockKind::kPosix && waiter.wanted.owner == held.owner)
+            waits.emplace_back(&other, &waiter.wanted);
+    }
   }
   return false;
+}
+
+void LockTable::give_up_converted(InodeId inode, const Lock& wanted, Calls& granted) {
+  auto& held = states_[inode].held;
+  auto old = std::find_if(held.begin(), held.end(), [&](const Lock& one) {
+    return one.kind == LockKind::kFlock && one.owner == wanted.owner && one.type != wanted.type;
+  });
+  if (old == held.end()) return;
+  held.erase(old);
+  grant_waiters(inode, granted);
 }
 
 void LockTable::grant_waiters(InodeId inode, Calls& granted) {
@@ -98,6 +112,7 @@ void LockTable::set(InodeId inode, const Lock& wanted, bool wait, uint64_t reque
   Status outcome;
   {
     MutexLock lock(mutex_);
+    if (wanted.kind == LockKind::kFlock) give_up_converted(inode, wanted, granted);
     State& state = states_[inode];
     if (find_conflict(state, wanted) == nullptr) {
       apply(state, wanted);
@@ -105,14 +120,13 @@ void LockTable::set(InodeId inode, const Lock& wanted, bool wait, uint64_t reque
       grant_waiters(inode, granted);
     } else if (!wait) {
       outcome = error(Code::kWouldBlock, "the lock is held by another");
-    } else if (wanted.kind == LockKind::kPosix && closes_circle(wanted.owner, state, wanted, 0)) {
+    } else if (wanted.kind == LockKind::kPosix && closes_circle(state, wanted)) {
       outcome = error(Code::kDeadlock, "waiting for the lock would never end");
     } else {
-      state.waiting.push_back(Waiter{wanted, request, std::move(done)});
-      return;
+      state.waiting.push_back(Waiter{wanted, request, std::exchange(done, nullptr)});
     }
   }
-  done(outcome);
+  if (done) done(outcome);
   for (LockDone& call : granted) call({});
 }
 

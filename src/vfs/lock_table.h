@@ -41,7 +41,10 @@ class LockTable {
   static bool conflicts(const Lock& held, const Lock& wanted);
   static const Lock* find_conflict(const State& state, const Lock& wanted);
   static void apply(State& state, const Lock& wanted);
-  bool closes_circle(uint64_t owner, const State& state, const Lock& wanted, int depth) const REQUIRES(mutex_);
+  /// Who waits for `wanted` would wait for itself.
+  bool closes_circle(const State& state, const Lock& wanted) const REQUIRES(mutex_);
+  /// flock(2): a conversion gives up the old lock first, so that two of them do not wait for each other.
+  void give_up_converted(InodeId inode, const Lock& wanted, Calls& granted) REQUIRES(mutex_);
   void grant_waiters(InodeId inode, Calls& granted) REQUIRES(mutex_);
 
   mutable Mutex mutex_;
