@@ -4,11 +4,14 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <atomic>
 #include <cstdlib>
 
 namespace weir::log {
 
 namespace {
+
+std::atomic<bool> muted{false};
 
 std::shared_ptr<spdlog::logger> make_stderr_logger() {
   auto logger = spdlog::stderr_logger_mt("weir");
@@ -46,7 +49,11 @@ std::string_view journal_prefix(Level level) {
 
 }  // namespace
 
-void write(Level level, std::string_view line) { logger()->log(spdlog_level(level), "{}{}", journal_prefix(level), line); }
+void write(Level level, std::string_view line) {
+  if (!muted) logger()->log(spdlog_level(level), "{}{}", journal_prefix(level), line);
+}
+
+void mute() { muted = true; }
 
 void set_level(Level level) { logger()->set_level(spdlog_level(level)); }
 
@@ -58,6 +65,7 @@ bool set_file(const std::string& path) {
     file_logger->set_level(logger()->level());
     file_logger->flush_on(spdlog::level::debug);
     logger() = file_logger;
+    muted = false;
     return true;
   } catch (const spdlog::spdlog_ex&) {
     return false;

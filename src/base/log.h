@@ -15,6 +15,8 @@ enum class Level { kDebug, kInfo, kWarning, kError };
 void write(Level level, std::string_view line);
 /// Lines below this level are dropped. Default: kInfo.
 void set_level(Level level);
+/// Drops all lines until set_file() is called: for programs whose standard error is for their own words.
+void mute();
 /// Appends to `path` from now on instead of stderr. False when it cannot be opened.
 bool set_file(const std::string& path);
 

@@ -64,7 +64,7 @@ int run_command(Command& command, std::span<const std::string> arguments, std::o
   }
 
   // Whatever parts of the system log, a command says one sentence.
-  if (!command.serves()) log::set_file("/dev/null");
+  if (!command.serves()) log::mute();
   auto outcome = command.run(json);
   if (!outcome) return complain(errors, outcome.error().what, kFailed);
   out << (json ? outcome->json : outcome->text) << std::flush;
