@@ -21,14 +21,14 @@ LIBRARIES = {
     r"spdlog/": ["src/base/"],
     r"tl/expected": ["src/base/result.h"],
     r"linux/fuse\.h": ["src/fuse/", "src/testing/"],
-    r"(gtest|gmock)/": ["*_test.cc", "*conformance.h", "*conformance.cc", "*_fixture.h", "src/testing/", "tests/"],
+    r"(gtest|gmock)/": ["*_test.cc", "*conformance.h", "*conformance.cc", "*_fixture.h", "*_testing.h", "src/testing/", "tests/"],
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 
 
 def is_test(path):
-    return path.endswith(("_test.cc", "_fuzz.cc", "_bench.cc", "conformance.h", "conformance.cc", "_fixture.h"))
+    return path.endswith(("_test.cc", "_fuzz.cc", "_bench.cc", "conformance.h", "conformance.cc", "_fixture.h", "_testing.h"))
 
 
 def may_include(path, library_files):
