@@ -56,9 +56,10 @@ bool CommitGate::fenced_by_other(Owner owner, std::string_view key) const {
 }
 
 bool CommitGate::any_fenced_by_other(Owner owner, const ReadSet& reads, const WriteSet& writes) const {
-  return std::any_of(reads.seen().begin(), reads.seen().end(), [&](const auto& seen) {
-    return ReadSet::validated(seen, writes) && fenced_by_other(owner, seen.first);
-  });
+  for (const auto& seen : reads.seen()) {
+    if (ReadSet::validated(seen, writes) && fenced_by_other(owner, seen.first)) return true;
+  }
+  return false;
 }
 
 Status CommitGate::wait_for_release(Owner owner, int64_t deadline_ns) {

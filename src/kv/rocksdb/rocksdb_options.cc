@@ -14,6 +14,7 @@ namespace weir::kv {
 namespace {
 
 constexpr double kFilterBitsPerKey = 10;
+constexpr int kCacheShardBits = 2;
 
 rocksdb::CompressionType best_compression() {
   const std::vector<rocksdb::CompressionType> known = rocksdb::GetSupportedCompressions();
@@ -41,10 +42,14 @@ rocksdb::DBOptions database_options() {
 
 rocksdb::ColumnFamilyOptions content_options() {
   rocksdb::BlockBasedTableOptions table;
-  table.block_cache = rocksdb::NewLRUCache(limits::kRocksCacheBytes);
+  table.block_cache = rocksdb::NewLRUCache(limits::kRocksCacheBytes, kCacheShardBits);
   table.block_size = 8u << 10;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(kFilterBitsPerKey, false));
-  // Within the block cache they have a bound; beside it they grow with the volume.
+  // Index and filters grow with the volume: so they lie within the bound of the cache, in pieces, of which the ones in
+  // use stay. Whole, the filter of one table would be evicted and read again at every get of a big volume.
+  table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+  table.partition_filters = true;
+  table.pin_top_level_index_and_filter = true;
   table.cache_index_and_filter_blocks = true;
   table.cache_index_and_filter_blocks_with_high_priority = true;
   table.pin_l0_filter_and_index_blocks_in_cache = true;

@@ -14,7 +14,6 @@
 namespace weir::kv {
 namespace {
 
-constexpr size_t kVersionBytes = 8;
 constexpr const char* kBookkeeping = "weir";
 constexpr std::string_view kReservedEnd = "reserved_versions_end";
 
