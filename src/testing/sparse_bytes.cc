@@ -64,6 +64,11 @@ bool SparseBytes::operator==(const SparseBytes& other) const {
   return true;
 }
 
+bool SparseBytes::has_data(uint64_t offset, uint64_t length) const {
+  auto piece = pieces_.lower_bound(offset / kPieceBytes);
+  return piece != pieces_.end() && piece->first * kPieceBytes < offset + length;
+}
+
 Bytes pattern(uint64_t seed, size_t size) {
   // Through the generator once: the sequences of neighbouring seeds are each other's, moved on by a word.
   SeededRandom random(SeededRandom(seed).next_u64());

@@ -23,6 +23,8 @@ class SparseBytes {
   /// The first offset at which `bytes` differs from what is at `offset` here; UINT64_MAX when nothing does.
   uint64_t first_difference(uint64_t offset, std::string_view bytes) const;
   bool operator==(const SparseBytes& other) const;
+  /// Something was written in [offset, offset + length) and not zeroed as a whole since.
+  bool has_data(uint64_t offset, uint64_t length) const;
 
  private:
   static constexpr uint64_t kPieceBytes = 64u << 10;

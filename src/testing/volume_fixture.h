@@ -41,6 +41,11 @@ struct VolumeOptions {
 /// A whole volume below the kernel channel, with its names in one directory and the calls that a kernel would make.
 /// Thread-safe as Filesystem is, except what starts and stops.
 class TestVolume {
+  template <class T>
+  static auto failure_of(const Result<T>& result) {
+    return error(result.error().code, "{}", result.error().what);
+  }
+
  public:
   explicit TestVolume(VolumeOptions options = {}) : options_(std::move(options)) {
     if (options_.directory.empty()) options_.directory = temporary_.path();
@@ -100,7 +105,7 @@ class TestVolume {
   }
   Status link(const std::string& from, const std::string& to) {
     auto linked = fs().link(caller(), node(from), root(), to);
-    return linked ? Status() : Status(tl_error(linked));
+    return linked ? Status() : Status(failure_of(linked));
   }
   bool exists(const std::string& name) { return fs().lookup(root(), name).has_value(); }
   vfs::Attributes stat(const std::string& name) { return must(fs().get_attributes(node(name))); }
@@ -109,14 +114,14 @@ class TestVolume {
   // Calls, by handle.
   Status write(HandleId handle, uint64_t offset, std::string_view bytes) {
     auto written = fs().write(handle, offset, bytes);
-    if (!written) return tl_error(written);
+    if (!written) return failure_of(written);
     CHECK(*written == bytes.size());
     return {};
   }
   Result<Bytes> read(HandleId handle, uint64_t offset, size_t count) {
     Bytes bytes(count, '\0');
     auto got = fs().read(handle, offset, std::span<char>(bytes.data(), bytes.size()));
-    if (!got) return tl_error(got);
+    if (!got) return failure_of(got);
     bytes.resize(*got);
     return bytes;
   }
@@ -132,7 +137,7 @@ class TestVolume {
     vfs::SetAttributes change;
     change.size = size;
     auto changed = fs().set_attributes(caller(), node, change);
-    return changed ? Status() : Status(tl_error(changed));
+    return changed ? Status() : Status(failure_of(changed));
   }
   Status truncate(const std::string& name, uint64_t size) { return truncate(node(name), size); }
   Status allocate(HandleId handle, uint32_t mode, uint64_t offset, uint64_t length) {
@@ -191,11 +196,6 @@ class TestVolume {
  private:
   static constexpr size_t kWriteBytes = 1u << 20;
   static constexpr const char* kVolumeId = "00112233445566778899aabbccddeeff";
-
-  template <class T>
-  static auto tl_error(const Result<T>& result) {
-    return error(result.error().code, "{}", result.error().what);
-  }
 
   void open_engine() {
     if (!options_.on_disk) {
