@@ -140,7 +140,7 @@ Status Cache::evict_small(const ChunkId& id) { return state_->evict_one_small(id
 
 uint64_t Cache::evict_to(uint64_t target_bytes) {
   uint64_t stored = state_->stored_bytes();
-  return stored > target_bytes ? state_->evict_bytes(stored - target_bytes) : 0;
+  return stored > target_bytes ? state_->make_room(stored - target_bytes) : 0;
 }
 
 Usage Cache::usage() const {

@@ -1,15 +1,15 @@
 #include "cache/database.h"
 
-#include <rocksdb/cache.h>
 #include <rocksdb/db.h>
-#include <rocksdb/filter_policy.h>
-#include <rocksdb/options.h>
-#include <rocksdb/table.h>
 #include <rocksdb/write_batch.h>
-#include <rocksdb/write_buffer_manager.h>
+#include <sys/statvfs.h>
+
+#include <chrono>
+#include <mutex>
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "cache/rocksdb_options.h"
 
 namespace weir::cache {
 
@@ -29,39 +29,14 @@ Code code_of(const rocksdb::Status& status) {
   return Code::kIo;
 }
 
-tl::unexpected<Error> failure(const rocksdb::Status& status, std::string_view action) {
-  return error(code_of(status), "{}: {}", action, status.ToString());
+Result<std::unique_ptr<rocksdb::DB>> open_rocksdb(const std::string& path, const DatabaseMemory& memory) {
+  rocksdb::DB* database = nullptr;
+  rocksdb::Status status = rocksdb::DB::Open(rocksdb_options(memory), path, &database);
+  if (!status.ok()) return error(code_of(status), "open the database {}: {}", path, status.ToString());
+  return std::unique_ptr<rocksdb::DB>(database);
 }
 
-rocksdb::Options options_of(const DatabaseMemory& memory) {
-  rocksdb::Options options;
-  options.create_if_missing = true;
-  options.paranoid_checks = true;
-  options.write_buffer_manager = memory.write_buffers;
-  options.write_buffer_size = limits::kCacheWriteBufferBytes / 2;
-  options.max_write_buffer_number = 2;
-  options.max_total_wal_size = limits::kCacheLogBytes;
-  options.max_open_files = limits::kCacheOpenFiles;
-  options.max_background_jobs = 2;
-  options.enable_blob_files = true;
-  options.min_blob_size = 1024;
-  options.blob_file_size = 128u << 20;
-  options.enable_blob_garbage_collection = true;
-  options.blob_garbage_collection_age_cutoff = 0.5;
-  options.blob_garbage_collection_force_threshold = 0.5;
-  options.compression = rocksdb::kNoCompression;
-  options.info_log_level = rocksdb::WARN_LEVEL;
-  options.max_log_file_size = 1u << 20;
-  options.keep_log_file_num = 2;
-  options.stats_dump_period_sec = 0;
-  options.stats_persist_period_sec = 0;
-  rocksdb::BlockBasedTableOptions table;
-  table.block_cache = memory.blocks;
-  table.cache_index_and_filter_blocks = true;
-  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
-  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  return options;
-}
+int64_t now_ns() { return std::chrono::steady_clock::now().time_since_epoch().count(); }
 
 }  // namespace
 
@@ -75,68 +50,100 @@ void Batch::put(std::string_view key, std::string_view value) {
 void Batch::erase(std::string_view key) { (void)batch_->Delete(slice(key)); }
 bool Batch::empty() const { return batch_->Count() == 0; }
 
-DatabaseMemory::DatabaseMemory()
-    : blocks(rocksdb::NewLRUCache(limits::kCacheBlockCacheBytes)),
-      write_buffers(std::make_shared<rocksdb::WriteBufferManager>(limits::kCacheWriteBufferBytes)) {}
-DatabaseMemory::~DatabaseMemory() = default;
-
-Database::Database(std::unique_ptr<rocksdb::DB> database) : database_(std::move(database)) {}
+Database::Database(std::string path, const DatabaseMemory& memory, std::unique_ptr<rocksdb::DB> database)
+    : path_(std::move(path)), memory_(memory), database_(std::move(database)) {}
 
 Result<std::unique_ptr<Database>> Database::open(const std::string& path, const DatabaseMemory& memory) {
-  rocksdb::DB* database = nullptr;
-  rocksdb::Status status = rocksdb::DB::Open(options_of(memory), path, &database);
-  if (!status.ok()) return failure(status, fmt::format("open the database {}", path));
-  return std::unique_ptr<Database>(new Database(std::unique_ptr<rocksdb::DB>(database)));
+  ASSIGN_OR_RETURN(std::unique_ptr<rocksdb::DB> database, open_rocksdb(path, memory));
+  return std::unique_ptr<Database>(new Database(path, memory, std::move(database)));
 }
 
 Database::~Database() {
+  if (!database_) return;
   // What was written without a log lies only in memory.
-  rocksdb::Status flushed = database_->Flush(rocksdb::FlushOptions());
+  rocksdb::Status flushed = broken_ ? rocksdb::Status() : database_->Flush(rocksdb::FlushOptions());
   rocksdb::Status closed = database_->Close();
   if (!flushed.ok() || !closed.ok())
-    log::warning("closing the database {}: {}", database_->GetName(), (flushed.ok() ? closed : flushed).ToString());
+    log::warning("closing the database {}: {}", path_, (flushed.ok() ? closed : flushed).ToString());
+}
+
+Status Database::failure(const rocksdb::Status& status, std::string_view action) const {
+  return error(code_of(status), "{} the database {}: {}", action, path_, status.ToString());
+}
+
+Status Database::closed() const {
+  return error(Code::kUnavailable, "the database {} is closed until its disk works again", path_);
 }
 
 Result<std::optional<Bytes>> Database::get(std::string_view key) {
+  std::shared_lock lock(mutex_);
+  if (!database_) return closed().map([] { return std::optional<Bytes>(); });
   rocksdb::PinnableSlice value;
   rocksdb::Status status = database_->Get(rocksdb::ReadOptions(), database_->DefaultColumnFamily(), slice(key), &value);
   if (status.IsNotFound()) return std::optional<Bytes>();
-  if (!status.ok()) return failure(status, fmt::format("read from the database {}", database_->GetName()));
+  if (!status.ok()) return failure(status, "read from").map([] { return std::optional<Bytes>(); });
   return std::optional<Bytes>(value.ToString());
 }
 
 Status Database::write(Batch& batch, Log log) {
+  if (broken_) TRY(open_again());
+  std::shared_lock lock(mutex_);
+  if (!database_) return closed();
   rocksdb::WriteOptions options;
   options.disableWAL = log == Log::kNone;
   rocksdb::Status status = database_->Write(options, batch.batch_.get());
-  // After a failed write the database refuses all others until it is told that the cause may be gone.
-  if (!status.ok() && database_->Resume().ok()) status = database_->Write(options, batch.batch_.get());
-  if (!status.ok()) return failure(status, fmt::format("write to the database {}", database_->GetName()));
+  if (status.ok()) return {};
+  broken_ = true;
+  return failure(status, "write to");
+}
+
+/// RocksDB can resume after a failed write by itself, but aborts when it then goes on with a log whose last append
+/// failed (github.com/facebook/rocksdb/issues/12998). So nothing is written to it until it has been opened anew.
+Status Database::open_again() {
+  std::unique_lock lock(mutex_);
+  if (!broken_) return {};
+  struct statvfs disk {};
+  const bool looked = ::statvfs(path_.c_str(), &disk) == 0;
+  if (looked && disk.f_bavail * disk.f_frsize < 2 * memory_.write_buffer_bytes)
+    return error(Code::kNoSpace, "the disk of the database {} is full", path_);
+  if (now_ns() < next_attempt_ns_) return closed();
+  next_attempt_ns_ = now_ns() + limits::kCacheReopenMs * 1'000'000;
+  if (database_) {
+    rocksdb::Status closed = database_->Close();
+    if (!closed.ok()) log::debug("closing the database {}: {}", path_, closed.ToString());
+    database_.reset();
+  }
+  ASSIGN_OR_RETURN(database_, open_rocksdb(path_, memory_));
+  broken_ = false;
+  log::info("the database {} can be written again", path_);
   return {};
 }
 
 Status Database::sync_log() {
+  std::shared_lock lock(mutex_);
+  if (!database_) return closed();
   rocksdb::Status status = database_->FlushWAL(true);
-  if (!status.ok()) return failure(status, fmt::format("sync the database {}", database_->GetName()));
-  return {};
+  if (status.ok()) return {};
+  broken_ = true;
+  return failure(status, "sync");
 }
 
 Status Database::scan(std::string_view prefix, std::string_view from,
                       const std::function<bool(std::string_view key, std::string_view value)>& visit) {
+  std::shared_lock lock(mutex_);
+  if (!database_) return closed();
   std::unique_ptr<rocksdb::Iterator> rows(database_->NewIterator(rocksdb::ReadOptions()));
   for (rows->Seek(slice(from)); rows->Valid() && rows->key().starts_with(slice(prefix)); rows->Next())
     if (!visit(view(rows->key()), view(rows->value()))) break;
-  if (!rows->status().ok()) return failure(rows->status(), fmt::format("scan the database {}", database_->GetName()));
+  if (!rows->status().ok()) return failure(rows->status(), "scan");
   return {};
 }
 
-Status Database::compact() {
-  rocksdb::CompactRangeOptions options;
-  options.blob_garbage_collection_policy = rocksdb::BlobGarbageCollectionPolicy::kForce;
-  options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
-  rocksdb::Status status = database_->CompactRange(options, nullptr, nullptr);
-  if (!status.ok()) return failure(status, fmt::format("compact the database {}", database_->GetName()));
-  return {};
+uint64_t Database::unwritten_bytes() {
+  std::shared_lock lock(mutex_);
+  uint64_t bytes = 0;
+  if (database_) database_->GetIntProperty(rocksdb::DB::Properties::kCurSizeAllMemTables, &bytes);
+  return bytes;
 }
 
 }  // namespace weir::cache

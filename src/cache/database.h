@@ -1,8 +1,10 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <shared_mutex>
 #include <string>
 #include <string_view>
 
@@ -12,6 +14,7 @@
 namespace rocksdb {
 class Cache;
 class DB;
+class Status;
 class WriteBatch;
 class WriteBufferManager;
 }  // namespace rocksdb
@@ -35,10 +38,11 @@ class Batch {
   std::unique_ptr<rocksdb::WriteBatch> batch_;
 };
 
-/// Memory that the databases of one cache share.
+/// Memory that the databases of one cache share. On a small disk less is written at once.
 struct DatabaseMemory {
-  DatabaseMemory();
+  explicit DatabaseMemory(uint64_t disk_bytes);
   ~DatabaseMemory();
+  size_t write_buffer_bytes;
   std::shared_ptr<rocksdb::Cache> blocks;
   std::shared_ptr<rocksdb::WriteBufferManager> write_buffers;
 };
@@ -52,7 +56,7 @@ enum class Log {
 /// disk. A full disk fails writes with NoSpace, and later writes succeed when there is room again.
 class Database {
  public:
-  /// Corrupt when what is there cannot be read.
+  /// Corrupt when what is there cannot be read. `memory` must outlive the database.
   static Result<std::unique_ptr<Database>> open(const std::string& path, const DatabaseMemory& memory);
   /// Writes what memory holds.
   ~Database();
@@ -60,15 +64,26 @@ class Database {
   Result<std::optional<Bytes>> get(std::string_view key);
   Status write(Batch& batch, Log log);
   Status sync_log();
-  /// Gives keys from `from` on that begin with `prefix`, in order, until `visit` says false.
+  /// Gives keys from `from` on that begin with `prefix`, in order, until `visit` says false. `visit` must not come back
+  /// here.
   Status scan(std::string_view prefix, std::string_view from,
               const std::function<bool(std::string_view key, std::string_view value)>& visit);
-  /// Gives the space of erased values back to the disk.
-  Status compact();
+  /// Bytes that will be on the disk, but are not yet.
+  uint64_t unwritten_bytes();
 
  private:
-  explicit Database(std::unique_ptr<rocksdb::DB> database);
-  std::unique_ptr<rocksdb::DB> database_;
+  Database(std::string path, const DatabaseMemory& memory, std::unique_ptr<rocksdb::DB> database);
+  Status open_again();
+  Status failure(const rocksdb::Status& status, std::string_view action) const;
+  Status closed() const;
+
+  const std::string path_;
+  const DatabaseMemory& memory_;
+  // Exclusive while the database is opened again.
+  std::shared_mutex mutex_;
+  std::unique_ptr<rocksdb::DB> database_;  // none if it could not be opened again
+  std::atomic<bool> broken_ = false;       // a write failed
+  int64_t next_attempt_ns_ = 0;            // of opening it again
 };
 
 }  // namespace weir::cache

@@ -89,6 +89,7 @@ Result<bool> Directory::identify(const Options& options) {
 
 Status Directory::make() {
   TRY(io::make_directories(layout_.staging()));
+  TRY(io::make_directories(layout_.small()));
   for (unsigned fan = 0; fan < 256; ++fan) TRY(io::make_directories(layout_.images(static_cast<uint8_t>(fan))));
   ASSIGN_OR_RETURN(fd_, io::open_file(layout_.root(), O_RDONLY | O_DIRECTORY));
   return {};

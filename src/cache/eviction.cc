@@ -16,30 +16,14 @@ Status Cache::State::write_admitted(int fd, std::string_view bytes, uint64_t off
   return io::write_at(fd, bytes, offset);
 }
 
-uint64_t Cache::State::make_room(uint64_t bytes, bool thorough) {
-  MutexLock lock(evict_mutex);
-  // A full disk is met by every write: do not look through all images each time when there is nothing to evict.
-  const uint64_t changes = evictable_changes;
-  if (fruitless_at == changes) return 0;
-  uint64_t freed = evict_images(bytes);
-  const bool with_small = thorough || small->bytes() <= limits::kCacheCompactBytes;
-  if (freed < bytes && with_small) {
-    const uint64_t small_freed = evict_small(bytes - freed);
-    if (small_freed > 0)
-      if (Status compacted = index_database->compact(); !compacted) log::warning("{}", compacted.error().what);
-    freed += small_freed;
-  }
-  if (freed == 0 && with_small) fruitless_at = changes;
-  return freed;
-}
-
-uint64_t Cache::State::evict_bytes(uint64_t bytes) {
+uint64_t Cache::State::make_room(uint64_t bytes) {
   MutexLock lock(evict_mutex);
   const uint64_t total = stored_bytes();
   const uint64_t changes = evictable_changes;
+  // A full disk is met by every write: do not look through all images each time when there is nothing to evict.
   if (total == 0 || bytes == 0 || fruitless_at == changes) return 0;
   // Each kind gives its share; what the one cannot give, the other does.
-  const double small_share = static_cast<double>(small->bytes()) / static_cast<double>(total);
+  const double small_share = static_cast<double>(small->disk_bytes()) / static_cast<double>(total);
   const auto small_wanted = static_cast<uint64_t>(small_share * static_cast<double>(bytes));
   uint64_t freed = small_wanted > 0 ? evict_small(small_wanted) : 0;
   if (freed < bytes) freed += evict_images(bytes - freed);
@@ -105,9 +89,9 @@ void Cache::State::keep_house() {
     }
     const uint64_t limit = options.size_bytes_max;
     const uint64_t stored = stored_bytes();
-    if (limit > 0 && stored > limit) evict_bytes(stored - (limit - limit / 50));
+    if (limit > 0 && stored > limit) make_room(stored - (limit - limit / 50));
     Result<uint64_t> shortage = space->shortage();
-    if (shortage && *shortage > 0) make_room(*shortage, true);
+    if (shortage && *shortage > 0) make_room(*shortage);
     since_save_ms += limits::kCacheHousekeepingMs;
     if (since_save_ms < limits::kCacheSaveUsesMs) continue;
     since_save_ms = 0;

@@ -135,16 +135,16 @@ TEST_F(EvictionTest, unstored_content_may_exceed_the_limit_until_it_is_stored) {
 }
 
 TEST_F(EvictionTest, small_contents_and_images_give_their_share) {
-  for (uint64_t i = 0; i < 10; ++i) filled(*cache_, content(i, kMib));
-  for (uint64_t i = 0; i < 160; ++i) {
-    Bytes bytes = pattern(1000 + i, 60'000);
+  for (uint64_t i = 0; i < 60; ++i) filled(*cache_, content(i, kMib));
+  for (uint64_t i = 0; i < 1000; ++i) {
+    Bytes bytes = pattern(1000 + i, 63'000);
     ASSERT_TRUE(cache_->put_small(chunk_id_of(bytes), bytes));
   }
-  cache_->evict_to(10 * kMib);
+  cache_->evict_to(60 * kMib);
   Usage usage = cache_->usage();
-  EXPECT_LE(usage.image_bytes + usage.small_bytes, 10 * kMib);
-  EXPECT_GE(usage.image_bytes, 4 * kMib);
-  EXPECT_GE(usage.small_bytes, 3 * kMib);
+  EXPECT_LE(usage.image_bytes + usage.small_bytes, 60 * kMib);
+  EXPECT_GE(usage.image_bytes, 10 * kMib);
+  EXPECT_GE(usage.small_bytes, 10 * kMib);
 }
 
 }  // namespace

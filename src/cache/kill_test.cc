@@ -173,7 +173,7 @@ TEST_F(KillTest, what_was_acknowledged_is_there_after_a_kill_at_any_moment) {
     Bytes bytes = small_bytes(which);
     lengths_[chunk_id_of(bytes)] = bytes.size();
   }
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(8);
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(6);
   size_t rounds = 0;
   size_t acknowledged = 0;
   for (uint64_t seed = 1; rounds < 60 && (rounds < 5 || std::chrono::steady_clock::now() < end); ++rounds, ++seed) {

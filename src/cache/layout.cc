@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <filesystem>
 
 namespace weir::cache {
 
@@ -20,6 +21,8 @@ std::string Layout::partial_image(const ManifestId& id) const {
   return fmt::format("{}{}", final_image(id), kPartSuffix);
 }
 
+std::string Layout::small(uint32_t segment) const { return fmt::format("{}/small/{}", root_, segment); }
+
 std::string Layout::staging(uint64_t id) const { return fmt::format("{}/staging/{}", root_, id); }
 
 std::optional<ImageFileName> parse_image_name(std::string_view name) {
@@ -32,11 +35,21 @@ std::optional<ImageFileName> parse_image_name(std::string_view name) {
   return result;
 }
 
-std::optional<uint64_t> parse_staging_name(std::string_view name) {
+std::optional<uint64_t> parse_number(std::string_view name) {
   uint64_t id = 0;
   auto [end, status] = std::from_chars(name.data(), name.data() + name.size(), id);
   if (status != std::errc() || end != name.data() + name.size() || name.empty()) return std::nullopt;
   return id;
+}
+
+Result<std::vector<std::string>> list_directory(const std::string& path) {
+  std::vector<std::string> names;
+  std::error_code failed;
+  std::filesystem::directory_iterator entry(path, failed);
+  for (; !failed && entry != std::filesystem::directory_iterator(); entry.increment(failed))
+    names.push_back(entry->path().filename());
+  if (failed) return error(code_of_errno(failed.value()), "list {}: {}", path, failed.message());
+  return names;
 }
 
 }  // namespace weir::cache

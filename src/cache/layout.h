@@ -4,7 +4,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "base/result.h"
 #include "model/ids.h"
 
 namespace weir::cache {
@@ -30,6 +32,9 @@ class Layout {
   /// Incomplete, or not yet known to be safe against power loss.
   std::string partial_image(const ManifestId& id) const;
   std::string image(const ManifestId& id, bool final) const { return final ? final_image(id) : partial_image(id); }
+  /// Segments of small content.
+  std::string small() const { return root_ + "/small"; }
+  std::string small(uint32_t segment) const;
   std::string staging() const { return root_ + "/staging"; }
   std::string staging(uint64_t id) const;
 
@@ -43,6 +48,10 @@ struct ImageFileName {
 };
 /// Nothing for a name that is not an image's.
 std::optional<ImageFileName> parse_image_name(std::string_view name);
-std::optional<uint64_t> parse_staging_name(std::string_view name);
+/// Of a staging file or a segment.
+std::optional<uint64_t> parse_number(std::string_view name);
+
+/// Names in a directory, in no order. Blocks on the disk.
+Result<std::vector<std::string>> list_directory(const std::string& path);
 
 }  // namespace weir::cache

@@ -2,28 +2,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <set>
 
 #include "base/io.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "cache/state.h"
 
 namespace weir::cache {
 
 namespace {
-
-/// Names in a directory; the standard library's iteration reports errors by exception unless asked so.
-Result<std::vector<std::string>> list(const std::string& path) {
-  std::vector<std::string> names;
-  std::error_code failed;
-  std::filesystem::directory_iterator entry(path, failed);
-  for (; !failed && entry != std::filesystem::directory_iterator(); entry.increment(failed))
-    names.push_back(entry->path().filename());
-  if (failed) return error(code_of_errno(failed.value()), "list {}: {}", path, failed.message());
-  return names;
-}
 
 bool disk_refuses(const Error& failed) {
   return failed.code == Code::kNoSpace || failed.code == Code::kReadOnly || failed.code == Code::kAccess;
@@ -66,17 +57,27 @@ Status Cache::State::sync_journal() {
 }
 
 Status Cache::State::open(const LostContent& lost) {
+  TRY(open_space());
   std::vector<Journal::ImageRecord> unstored;
   TRY(open_journal(unstored));
   TRY(open_index());
-  ASSIGN_OR_RETURN(space, Space::open(directory.fd(), options.reserve_bytes,
-                                      [this](uint64_t bytes) { return make_room(bytes, false); }));
   if (index_is_new || directory.boot_changed()) TRY(scan_image_files(unstored));
   for (const Journal::ImageRecord& record : unstored) TRY(recover_unstored(record, lost));
   TRY(recover_staging(unstored));
   TRY(directory.save_boot());
   recovery_done = true;
   house = std::thread([this] { keep_house(); });
+  return {};
+}
+
+Status Cache::State::open_space() {
+  ASSIGN_OR_RETURN(DiskSpace disk, disk_space(directory.fd()));
+  memory = std::make_unique<DatabaseMemory>(disk.total_bytes);
+  segment_bytes = std::clamp(disk.total_bytes / 512, limits::kCacheSegmentBytes / 16, limits::kCacheSegmentBytes);
+  ASSIGN_OR_RETURN(space,
+                   Space::open(
+                       directory.fd(), options.reserve_bytes, [this](uint64_t bytes) { return make_room(bytes); },
+                       [this] { return index_database->unwritten_bytes() + journal_database->unwritten_bytes(); }));
   return {};
 }
 
@@ -93,7 +94,7 @@ Status Cache::State::open_journal(std::vector<Journal::ImageRecord>& unstored) {
 }
 
 Status Cache::State::load_journal(std::vector<Journal::ImageRecord>& unstored) {
-  ASSIGN_OR_RETURN(journal_database, Database::open(layout.journal(), memory));
+  ASSIGN_OR_RETURN(journal_database, Database::open(layout.journal(), *memory));
   journal = std::make_unique<Journal>(*journal_database);
   return journal->load([&](uint64_t sequence, const UnstoredImage& row) { unstored.push_back({sequence, row}); });
 }
@@ -116,10 +117,11 @@ Status Cache::State::open_index() {
 }
 
 Status Cache::State::load_index() {
-  ASSIGN_OR_RETURN(index_database, Database::open(layout.index(), memory));
+  ASSIGN_OR_RETURN(index_database, Database::open(layout.index(), *memory));
   index = std::make_unique<Index>(*index_database);
-  small = std::make_unique<SmallStore>(*index_database, locks);
+  small = std::make_unique<SmallStore>(*index_database, locks, layout, segment_bytes);
   ASSIGN_OR_RETURN(index_is_new, index->is_new());
+  TRY(small->open(!index_is_new));
   TRY(index->for_each([&](const ManifestId& id, const ImageRow& row) { images.put(id, ImageEntry::of(row)); }));
   uint64_t contents = 0;
   uint64_t bytes = 0;
@@ -141,7 +143,7 @@ Status Cache::State::scan_image_files(const std::vector<Journal::ImageRecord>& u
   for (const Journal::ImageRecord& record : unstored) needed.insert(record.row.id);
   for (unsigned fan = 0; fan < 256; ++fan) {
     const std::string directory_path = layout.images(static_cast<uint8_t>(fan));
-    ASSIGN_OR_RETURN(std::vector<std::string> names, list(directory_path));
+    ASSIGN_OR_RETURN(std::vector<std::string> names, list_directory(directory_path));
     for (const std::string& name : names) {
       const std::string path = directory_path + "/" + name;
       std::optional<ImageFileName> file = parse_image_name(name);
@@ -168,9 +170,9 @@ Status Cache::State::recover_staging(const std::vector<Journal::ImageRecord>& un
   for (const Journal::ImageRecord& record : unstored) last = std::max(last, record.row.staging_id);
   std::map<uint64_t, StagingRow> rows;  // recovered in the order of their ids
   TRY(journal->for_each_staging([&](uint64_t id, StagingRow row) { rows.emplace(id, std::move(row)); }));
-  ASSIGN_OR_RETURN(std::vector<std::string> names, list(layout.staging()));
+  ASSIGN_OR_RETURN(std::vector<std::string> names, list_directory(layout.staging()));
   for (const std::string& name : names) {
-    std::optional<uint64_t> id = parse_staging_name(name);
+    std::optional<uint64_t> id = parse_number(name);
     if (!id) continue;
     last = std::max(last, *id);
     if (!rows.contains(*id)) TRY(io::remove_file(layout.staging(*id)));

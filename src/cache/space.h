@@ -24,8 +24,12 @@ class Space {
   /// Frees up to that many bytes on the disk; returns how many.
   using MakeRoom = std::function<uint64_t(uint64_t bytes)>;
 
+  /// Bytes that are going to be on the disk and are not yet.
+  using Unwritten = std::function<uint64_t()>;
+
   /// `directory_fd` is borrowed. `reserve_bytes` 0: 5 % of the disk, limits::kCacheReserveBytesMax at most.
-  static Result<std::unique_ptr<Space>> open(int directory_fd, uint64_t reserve_bytes, MakeRoom make_room);
+  static Result<std::unique_ptr<Space>> open(int directory_fd, uint64_t reserve_bytes, MakeRoom make_room,
+                                             Unwritten unwritten);
 
   /// Leave to write `bytes` more, or NoSpace. May make room, and blocks then.
   Status admit(uint64_t bytes);
@@ -35,16 +39,19 @@ class Space {
   Result<uint64_t> shortage() const;
 
   uint64_t reserve_bytes() const { return reserve_bytes_; }
-  uint64_t free_bytes() const;
+  /// 0 if the disk does not tell.
+  uint64_t free_bytes() const { return look().value_or(0); }
 
  private:
-  Space(int directory_fd, uint64_t reserve_bytes, uint64_t margin_bytes, MakeRoom make_room);
+  Space(int directory_fd, uint64_t reserve_bytes, uint64_t margin_bytes, MakeRoom make_room, Unwritten unwritten);
+  Result<uint64_t> look() const;
   Status refill(uint64_t bytes);
 
   const int directory_fd_;
   const uint64_t reserve_bytes_;
   const uint64_t margin_bytes_;
   const MakeRoom make_room_;
+  const Unwritten unwritten_;
   std::atomic<int64_t> granted_ = 0;
   Mutex refill_mutex_;
 };

@@ -28,6 +28,7 @@ struct Cache::State {
 
   // Recovery (recovery.cc, recovery_images.cc). Before anything else, by one thread.
   Status open(const LostContent& lost);
+  Status open_space();
   Status open_journal(std::vector<Journal::ImageRecord>& unstored);
   Status load_journal(std::vector<Journal::ImageRecord>& unstored);
   Status open_index();
@@ -88,10 +89,8 @@ struct Cache::State {
 
   // Writing and room (eviction.cc).
   Status write_admitted(int fd, std::string_view bytes, uint64_t offset);
-  uint64_t stored_bytes() const { return images.stored_disk_bytes() + small->bytes(); }
-  /// Of the disk. `thorough`: takes the time to give the space of evicted small content back.
-  uint64_t make_room(uint64_t bytes, bool thorough);
-  uint64_t evict_bytes(uint64_t bytes);
+  uint64_t stored_bytes() const { return images.stored_disk_bytes() + small->disk_bytes(); }
+  uint64_t make_room(uint64_t bytes);
   uint64_t evict_images(uint64_t bytes);
   uint64_t evict_small(uint64_t bytes);
   /// Something may be evicted that could not before.
@@ -107,7 +106,8 @@ struct Cache::State {
   Directory directory;
   const Layout& layout = directory.layout();
   const uint64_t boot = directory.boot();
-  DatabaseMemory memory;
+  std::unique_ptr<DatabaseMemory> memory;
+  uint64_t segment_bytes = 0;
   std::unique_ptr<Database> index_database;
   std::unique_ptr<Database> journal_database;
   std::unique_ptr<Index> index;

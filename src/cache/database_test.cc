@@ -1,0 +1,124 @@
+#include "cache/database.h"
+
+#include <gtest/gtest.h>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "base/io.h"
+#include "testing/temporary_directory.h"
+
+namespace weir::cache {
+namespace {
+
+class DatabaseTest : public ::testing::Test {
+ protected:
+  void open() { database_ = Database::open(directory_.file("db"), memory_).value(); }
+  void SetUp() override { open(); }
+  void put(std::string_view key, std::string_view value, Log log = Log::kProcess) {
+    Batch batch;
+    batch.put(key, value);
+    ASSERT_TRUE(database_->write(batch, log));
+  }
+  /// There may be a pause between two attempts.
+  bool write_in_time() {
+    for (int i = 0; i < 100; ++i) {
+      Batch batch;
+      batch.put("later", "value");
+      if (database_->write(batch, Log::kProcess)) return database_->get("later").value() == "value";
+      ::usleep(50'000);
+    }
+    return false;
+  }
+
+  weir::testing::TemporaryDirectory directory_;
+  DatabaseMemory memory_{uint64_t{1} << 40};
+  std::unique_ptr<Database> database_;
+};
+
+TEST_F(DatabaseTest, a_batch_is_made_as_a_whole_and_survives) {
+  Batch batch;
+  EXPECT_TRUE(batch.empty());
+  batch.put("a", "1");
+  batch.put("b", Bytes(50'000, 'b'));
+  batch.erase("a");
+  EXPECT_FALSE(batch.empty());
+  ASSERT_TRUE(database_->write(batch, Log::kProcess));
+  ASSERT_TRUE(database_->sync_log());
+  put("c", "3", Log::kNone);
+  database_.reset();
+  open();
+  EXPECT_EQ(database_->get("a").value(), std::nullopt);
+  EXPECT_EQ(database_->get("b").value(), Bytes(50'000, 'b'));
+  EXPECT_EQ(database_->get("c").value(), "3");
+}
+
+TEST_F(DatabaseTest, a_scan_gives_what_begins_with_the_prefix_in_order) {
+  for (std::string_view key : {"a", "ba", "bc", "bb", "c"}) put(key, key);
+  std::vector<Bytes> keys;
+  ASSERT_TRUE(database_->scan("b", "bb", [&](std::string_view key, std::string_view) {
+    keys.emplace_back(key);
+    return true;
+  }));
+  EXPECT_EQ(keys, (std::vector<Bytes>{"bb", "bc"}));
+  size_t seen = 0;
+  ASSERT_TRUE(database_->scan("b", "b", [&](std::string_view, std::string_view) { return ++seen < 2; }));
+  EXPECT_EQ(seen, 2u);
+}
+
+TEST_F(DatabaseTest, writes_succeed_again_when_a_full_disk_has_room) {
+  database_.reset();
+  const std::string disk = directory_.file("disk");
+  std::filesystem::create_directory(disk);
+  weir::testing::SmallDisk small(disk, 24u << 20);
+  if (!small.mounted()) GTEST_SKIP() << "mounting a disk needs root";
+  database_ = Database::open(disk + "/db", memory_).value();
+  Status full;
+  for (int i = 0; i < 2000 && full; ++i) {
+    Batch batch;
+    batch.put("key" + std::to_string(i), Bytes(60'000, 'x'));
+    full = database_->write(batch, Log::kProcess);
+  }
+  ASSERT_FALSE(full);
+  EXPECT_EQ(full.error().code, Code::kNoSpace) << full.error().what;
+  ASSERT_TRUE(small.mounted());
+  EXPECT_EQ(database_->get("key0").value(), Bytes(60'000, 'x'));
+  // More room: the same disk, made larger.
+  ASSERT_EQ(::system(("mount -o remount,size=128m " + disk).c_str()), 0);
+  EXPECT_TRUE(write_in_time()) << "still full";
+  database_.reset();
+}
+
+TEST_F(DatabaseTest, a_log_that_met_a_full_disk_at_its_first_record_is_no_trap) {
+  database_.reset();
+  const std::string disk = directory_.file("disk");
+  std::filesystem::create_directory(disk);
+  weir::testing::SmallDisk small(disk, 64u << 20);
+  if (!small.mounted()) GTEST_SKIP() << "mounting a disk needs root";
+  database_ = Database::open(disk + "/db", memory_).value();
+  const std::string filler = disk + "/filler";
+  for (int round = 0; round < 2; ++round) {
+    FileDescriptor file = io::open_file(filler, O_RDWR | O_CREAT).value();
+    for (uint64_t offset = 0; io::write_at(file.get(), Bytes(4096, 'x'), offset); offset += 4096) continue;
+    // More than RocksDB has reserved for its log by then.
+    Batch batch;
+    for (int i = 0; i < 100; ++i) batch.put("key" + std::to_string(i), Bytes(100'000, 'x'));
+    for (int i = 0; i < 3; ++i) {
+      Status full = database_->write(batch, Log::kProcess);
+      ASSERT_FALSE(full);
+      EXPECT_EQ(full.error().code, Code::kNoSpace) << full.error().what;
+    }
+    // Longer than RocksDB takes to see that there is room.
+    std::filesystem::remove(filler);
+    file.reset();
+    if (round == 1) ::sleep(6);
+    EXPECT_TRUE(write_in_time());
+  }
+  database_.reset();
+}
+
+}  // namespace
+}  // namespace weir::cache
