@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <filesystem>
@@ -42,8 +43,15 @@ Status write_at(int fd, std::string_view bytes, uint64_t offset) {
 Result<Bytes> read_file(const std::string& path) {
   ASSIGN_OR_RETURN(FileDescriptor fd, open_file(path, O_RDONLY));
   ASSIGN_OR_RETURN(uint64_t size, file_size(fd.get()));
-  Bytes bytes(size, '\0');
-  ASSIGN_OR_RETURN(size_t got, read_at(fd.get(), bytes.data(), bytes.size(), 0));
+  // Files of /proc say that they are empty.
+  constexpr uint64_t kMore = 4096;
+  Bytes bytes;
+  size_t got = 0;
+  do {
+    bytes.resize(std::max(size + 1, got + kMore));
+    ASSIGN_OR_RETURN(size_t more, read_at(fd.get(), bytes.data() + got, bytes.size() - got, got));
+    got += more;
+  } while (got == bytes.size());
   bytes.resize(got);
   return bytes;
 }

@@ -92,6 +92,12 @@ TEST_F(IoTest, MakesDirectoriesAndTheirParents) {
   EXPECT_EQ(io::make_directories(path_ + "/below").error().code, Code::kNotDirectory);
 }
 
+TEST_F(IoTest, ReadsFilesThatSayTheyAreEmpty) {
+  EXPECT_GT(io::read_file("/proc/self/status").value().size(), 100u);
+  ASSERT_TRUE(io::write_file_durably(path_, std::string(4095, 'x')));
+  EXPECT_EQ(io::read_file(path_)->size(), 4095u);
+}
+
 TEST_F(IoTest, RemovesAndForgivesAbsence) {
   ASSERT_TRUE(io::write_file_durably(path_, "x"));
   EXPECT_TRUE(io::remove_file(path_));

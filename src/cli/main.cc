@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <exception>
 #include <iostream>
 #include <string>
@@ -6,6 +8,8 @@
 #include "cli/application.h"
 
 int main(int argc, char** argv) {
+  // What a script left open would stay open in the daemon, as long as the volume is mounted.
+  ::close_range(3, ~0u, 0);
   try {
     std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
     return weir::cli::run(arguments, std::cout, std::cerr);

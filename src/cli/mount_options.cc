@@ -92,9 +92,9 @@ std::string resolved_mount_point(const std::string& path) {
   return failure ? absolute : fuse::lexically_absolute(resolved.string());
 }
 
-Result<Launched> start_daemon(const MountConfig& config, bool foreground) {
-  if (!foreground) return launch_in_background(config);
-  TRY(run_in_foreground(config));
+Result<Launched> start_daemon(const MountConfig& config, bool foreground, const Prepare& prepare) {
+  if (!foreground) return launch_in_background(config, prepare);
+  TRY(run_in_foreground(config, prepare));
   return Launched{::getpid(), config.mount_point};
 }
 

@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "base/limits.h"
 #include "base/io.h"
+#include "base/limits.h"
 #include "cli/command.h"
 #include "cli/mount_options.h"
 #include "cli/option_checks.h"
@@ -78,14 +78,15 @@ class Up : public Command {
 
     ASSIGN_OR_RETURN(bool mounted, is_mounted_here(metadata));
     if (mounted) return outcome(metadata, paths, 0, false, true);
-    ASSIGN_OR_RETURN(bool created, prepare(directory, paths, metadata));
+    TRY(make_places(directory, paths));
     MountConfig config = options_.config();
     config.metadata = metadata;
     config.mount_point = mount_point_;
     if (config.cache_directory.empty()) config.cache_directory = paths.cache;
     if (config.log_file.empty() && !options_.foreground()) config.log_file = paths.log;
-    ASSIGN_OR_RETURN(Launched launched, start_daemon(config, options_.foreground()));
-    return outcome(metadata, paths, launched.pid, created, false);
+    Prepare prepare = [&] { return create_volume(paths, metadata); };
+    ASSIGN_OR_RETURN(Launched launched, start_daemon(config, options_.foreground(), prepare));
+    return outcome(metadata, paths, launched.pid, launched.created, false);
   }
 
  private:
@@ -100,8 +101,8 @@ class Up : public Command {
                  mount_point_);
   }
 
-  /// Makes what is missing. True: the volume is new.
-  Result<bool> prepare(const std::string& directory, const StatePaths& paths, const MetadataUrl& metadata) {
+  /// Directories that are missing.
+  Status make_places(const std::string& directory, const StatePaths& paths) {
     TRY(check_outside_mounts(directory, "state directory"));
     if (directory == mount_point_ || directory.starts_with(mount_point_ + "/"))
       return error(Code::kInvalid, "state directory {} lies below mount point {}; choose one elsewhere", directory,
@@ -113,6 +114,11 @@ class Up : public Command {
       if (foreign)
         return error(Code::kNotEmpty, "{} has files that are not Weir's; choose a directory of its own", directory);
     }
+    return {};
+  }
+
+  /// True: the volume is new.
+  Result<bool> create_volume(const StatePaths& paths, const MetadataUrl& metadata) const {
     auto formatted = format_volume({metadata, paths.store, name_, true});
     if (formatted) return true;
     if (formatted.error().code == Code::kExists && ::access((paths.metadata + "/format").c_str(), F_OK) == 0)

@@ -17,7 +17,6 @@
 #include "daemon/mount/daemon_record.h"
 #include "daemon/mount/state_paths.h"
 #include "daemon/volume/format_volume.h"
-#include "daemon/volume/format_volume.h"
 #include "fuse/device.h"
 #include "fuse/dispatcher.h"
 #include "vfs/admin.h"
@@ -31,23 +30,23 @@ constexpr int kUnmountAttempts = 5;
 constexpr int64_t kUnmountPauseMs = 100;
 constexpr int64_t kForeverMs = int64_t{365} * 24 * 3600'000;
 
+sigset_t ending_signals(const DaemonOptions& options) {
+  sigset_t ending;
+  sigemptyset(&ending);
+  sigaddset(&ending, SIGTERM);
+  sigaddset(&ending, SIGINT);
+  if (options.hangup_ends) sigaddset(&ending, SIGHUP);
+  return ending;
+}
+
 /// On one machine the kernel learns of every change itself; a shared volume's names may be a second old.
 vfs::Lifetimes lifetimes_of(const kv::Capabilities& engine) {
   if (engine.shared) return {.entry_ms = 1000, .attributes_ms = 1000, .absent_ms = 0};
   return {.entry_ms = kForeverMs, .attributes_ms = kForeverMs, .absent_ms = kForeverMs};
 }
 
-Result<FileDescriptor> block_signals(const DaemonOptions& options) {
-  sigset_t ending;
-  sigemptyset(&ending);
-  sigaddset(&ending, SIGTERM);
-  sigaddset(&ending, SIGINT);
-  if (options.hangup_ends)
-    sigaddset(&ending, SIGHUP);
-  else
-    ::signal(SIGHUP, SIG_IGN);
-  if (int failure = ::pthread_sigmask(SIG_BLOCK, &ending, nullptr); failure != 0)
-    return errno_error(failure, "block signals");
+Result<FileDescriptor> watch_signals(const DaemonOptions& options) {
+  sigset_t ending = ending_signals(options);
   FileDescriptor fd(::signalfd(-1, &ending, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!fd.valid()) return errno_error(errno, "create a signal descriptor");
   return fd;
@@ -71,10 +70,18 @@ std::string describe_loss(const ManifestId& image, const std::vector<ChunkId>& c
 
 }  // namespace
 
+Status Daemon::block_signals(const DaemonOptions& options) {
+  sigset_t ending = ending_signals(options);
+  if (!options.hangup_ends) ::signal(SIGHUP, SIG_IGN);
+  if (int failure = ::pthread_sigmask(SIG_BLOCK, &ending, nullptr); failure != 0)
+    return errno_error(failure, "block signals");
+  return {};
+}
+
 Result<std::unique_ptr<Daemon>> Daemon::start(const MountConfig& config, const DaemonOptions& options) {
   TRY(check_mount_config(config));
   std::unique_ptr<Daemon> daemon(new Daemon(config, options));
-  ASSIGN_OR_RETURN(daemon->signals_, block_signals(options));
+  ASSIGN_OR_RETURN(daemon->signals_, watch_signals(options));
   ASSIGN_OR_RETURN(daemon->asked_, make_event());
   ASSIGN_OR_RETURN(daemon->unmounted_, make_event());
   TRY(daemon->open_parts());

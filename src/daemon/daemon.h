@@ -33,8 +33,10 @@ struct DaemonOptions {
 /// on SIGTERM, SIGINT, `weir umount`, umount(8), or when another process takes the node over.
 class Daemon {
  public:
-  /// Opens the volume, mounts it and serves. Errors are sentences for the user; nothing is left mounted then.
-  /// Requires: no other thread of this process yet, as it blocks signals for all. Blocks.
+  /// Makes the signals that end a daemon wait for serve(). Before this process has other threads, or opens an engine.
+  static Status block_signals(const DaemonOptions& options);
+  /// Opens the volume, mounts it and serves. Errors are sentences for the user; nothing is left mounted then. Blocks.
+  /// Requires: block_signals() was called with these options.
   static Result<std::unique_ptr<Daemon>> start(const MountConfig& config, const DaemonOptions& options);
   /// Unmounts if it is still mounted, publishes what is open for writing, and lets go of everything.
   ~Daemon();

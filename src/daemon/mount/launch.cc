@@ -43,12 +43,6 @@ void become_daemon() {
   ::prctl(PR_SET_NAME, "weir");
 }
 
-/// A descriptor that a script left open would otherwise stay open as long as the volume is mounted.
-void close_inherited(int except) {
-  if (except > 3) ::close_range(3, static_cast<unsigned>(except) - 1, 0);
-  ::close_range(static_cast<unsigned>(except) + 1, ~0u, 0);
-}
-
 Status direct_output_to(const std::string& log_file) {
   TRY(io::make_directories(std::filesystem::path(log_file).parent_path(), 0700));
   ASSIGN_OR_RETURN(FileDescriptor null, io::open_file("/dev/null", O_RDONLY));
@@ -60,29 +54,40 @@ Status direct_output_to(const std::string& log_file) {
   return {};
 }
 
-Json describe(const Daemon& daemon) {
+/// Prepares, which says whether a volume was created, and starts.
+Result<std::unique_ptr<Daemon>> start(const MountConfig& config, const Prepare& prepare, const DaemonOptions& options,
+                                      bool* created) {
+  TRY(Daemon::block_signals(options));
+  if (prepare) {
+    ASSIGN_OR_RETURN(*created, prepare());
+  }
+  return Daemon::start(config, options);
+}
+
+Json describe(const Daemon& daemon, bool created) {
   Json json;
+  json["created"] = created;
   json["pid"] = static_cast<uint64_t>(::getpid());
   json["mount_point"] = daemon.mount_point();
   return json;
 }
 
-[[noreturn]] void run_child(const MountConfig& config, LineSocket parent) {
+[[noreturn]] void run_child(const MountConfig& config, const Prepare& prepare, LineSocket parent) {
   ::setsid();
-  close_inherited(parent.fd());
   become_daemon();
   auto tell = [&](const std::string& line) { (void)parent.write_line(line, limits::kControlSendMs); };
   if (Status directed = direct_output_to(config.log_file); !directed) {
     tell(error_line(directed.error()));
     ::_exit(1);
   }
-  auto daemon = Daemon::start(config, {.hangup_ends = false});
+  bool created = false;
+  auto daemon = start(config, prepare, {.hangup_ends = false}, &created);
   if (!daemon) {
     log::error("{}", daemon.error().what);
     tell(error_line(daemon.error()));
     ::_exit(1);
   }
-  tell(result_line(describe(**daemon)));
+  tell(result_line(describe(**daemon, created)));
   { LineSocket closed = std::move(parent); }
   (*daemon)->serve();
   daemon->reset();
@@ -107,7 +112,7 @@ Result<Launched> await_child(pid_t child, LineSocket& socket, const MountConfig&
   }
   ASSIGN_OR_RETURN(Json body, parse_json_object(reply.body, "the daemon's answer"));
   Launched launched{static_cast<int64_t>(json_number(body, "pid").value_or(0)),
-                    json_text(body, "mount_point").value_or("")};
+                    json_text(body, "mount_point").value_or(""), json_flag(body, "created")};
   if (fuse::probe_mount(launched.mount_point, limits::kMountProbeMs) != fuse::MountLife::kAlive)
     return error(Code::kTimeout, "the daemon runs as process {}, but the mount at {} does not answer; see {}",
                  launched.pid, launched.mount_point, config.log_file);
@@ -116,7 +121,7 @@ Result<Launched> await_child(pid_t child, LineSocket& socket, const MountConfig&
 
 }  // namespace
 
-Result<Launched> launch_in_background(const MountConfig& config) {
+Result<Launched> launch_in_background(const MountConfig& config, const Prepare& prepare) {
   int fds[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) return errno_error(errno, "create a socket pair");
   FileDescriptor ours(fds[0]);
@@ -125,18 +130,19 @@ Result<Launched> launch_in_background(const MountConfig& config) {
   if (child < 0) return errno_error(errno, "start the daemon");
   if (child == 0) {
     ours.reset();
-    run_child(config, LineSocket(std::move(theirs), limits::kControlReplyBytes));
+    run_child(config, prepare, LineSocket(std::move(theirs), limits::kControlReplyBytes));
   }
   theirs.reset();
   LineSocket socket(std::move(ours), limits::kControlReplyBytes);
   return await_child(child, socket, config);
 }
 
-Status run_in_foreground(const MountConfig& config) {
+Status run_in_foreground(const MountConfig& config, const Prepare& prepare) {
   become_daemon();
   if (!config.log_file.empty() && !log::set_file(config.log_file))
     return error(Code::kIo, "cannot write log file {}", config.log_file);
-  ASSIGN_OR_RETURN(std::unique_ptr<Daemon> daemon, Daemon::start(config, {.hangup_ends = true}));
+  bool created = false;
+  ASSIGN_OR_RETURN(std::unique_ptr<Daemon> daemon, start(config, prepare, {.hangup_ends = true}, &created));
   notify_service_manager("READY=1");
   daemon->serve();
   notify_service_manager("STOPPING=1");
