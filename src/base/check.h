@@ -10,7 +10,7 @@ namespace weir {
 }  // namespace weir
 
 /// A broken invariant is a bug: abort, in release builds too, before it can harm a user's bytes.
-#define CHECK(expression)                                                        \
-  do {                                                                           \
-    if (!(expression)) ::weir::check_failed(__FILE__, __LINE__, #expression);    \
+#define CHECK(expression)                                                     \
+  do {                                                                        \
+    if (!(expression)) ::weir::check_failed(__FILE__, __LINE__, #expression); \
   } while (false)

@@ -89,7 +89,7 @@ Status make_directories(const std::string& path, unsigned mode) {
       return errno_error(errno, fmt::format("make directory {}", prefix));
     if (slash == std::string::npos) break;
   }
-  struct stat attributes{};
+  struct stat attributes {};
   if (::stat(path.c_str(), &attributes) != 0) return errno_error(errno, fmt::format("stat {}", path));
   if (!S_ISDIR(attributes.st_mode)) return error(Code::kNotDirectory, "{} exists and is not a directory", path);
   return {};
@@ -101,7 +101,7 @@ Status remove_file(const std::string& path) {
 }
 
 Result<uint64_t> file_size(int fd) {
-  struct stat attributes{};
+  struct stat attributes {};
   if (::fstat(fd, &attributes) != 0) return errno_error(errno, "fstat");
   return static_cast<uint64_t>(attributes.st_size);
 }

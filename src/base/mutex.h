@@ -3,6 +3,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <shared_mutex>
 
 #if defined(__clang__)
 #define WEIR_ATTRIBUTE(x) __attribute__((x))
@@ -18,6 +19,8 @@
 #define EXCLUDES(...) WEIR_ATTRIBUTE(locks_excluded(__VA_ARGS__))
 #define ACQUIRE(...) WEIR_ATTRIBUTE(acquire_capability(__VA_ARGS__))
 #define RELEASE(...) WEIR_ATTRIBUTE(release_capability(__VA_ARGS__))
+#define ACQUIRE_SHARED(...) WEIR_ATTRIBUTE(acquire_shared_capability(__VA_ARGS__))
+#define RELEASE_SHARED(...) WEIR_ATTRIBUTE(release_shared_capability(__VA_ARGS__))
 #define NO_THREAD_SAFETY_ANALYSIS WEIR_ATTRIBUTE(no_thread_safety_analysis)
 
 namespace weir {
@@ -41,6 +44,40 @@ class SCOPED_CAPABILITY MutexLock {
 
  private:
   Mutex& mutex_;
+};
+
+/// A lock that many may share who only read.
+class CAPABILITY("mutex") SharedMutex {
+ public:
+  void lock() ACQUIRE() { mutex_.lock(); }
+  void unlock() RELEASE() { mutex_.unlock(); }
+  void lock_shared() ACQUIRE_SHARED() { mutex_.lock_shared(); }
+  void unlock_shared() RELEASE_SHARED() { mutex_.unlock_shared(); }
+
+ private:
+  std::shared_mutex mutex_;
+};
+
+class SCOPED_CAPABILITY WriterLock {
+ public:
+  explicit WriterLock(SharedMutex& mutex) ACQUIRE(mutex) : mutex_(mutex) { mutex_.lock(); }
+  ~WriterLock() RELEASE() { mutex_.unlock(); }
+  WriterLock(const WriterLock&) = delete;
+  WriterLock& operator=(const WriterLock&) = delete;
+
+ private:
+  SharedMutex& mutex_;
+};
+
+class SCOPED_CAPABILITY ReaderLock {
+ public:
+  explicit ReaderLock(SharedMutex& mutex) ACQUIRE_SHARED(mutex) : mutex_(mutex) { mutex_.lock_shared(); }
+  ~ReaderLock() RELEASE() { mutex_.unlock_shared(); }
+  ReaderLock(const ReaderLock&) = delete;
+  ReaderLock& operator=(const ReaderLock&) = delete;
+
+ private:
+  SharedMutex& mutex_;
 };
 
 class ConditionVariable {

@@ -77,7 +77,7 @@ Code code_of_errno(int saved_errno) {
   }
 }
 
-tl::unexpected<Error> errno_error(int saved_errno, std::string_view action) {
+Failure errno_error(int saved_errno, std::string_view action) {
   return error(code_of_errno(saved_errno), "{}: {}", action, std::strerror(saved_errno));
 }
 

@@ -42,9 +42,12 @@ std::optional<double> unit_bytes(std::string_view unit) {
 Result<uint64_t> parse_bytes(std::string_view text) {
   auto number = split_number(text);
   auto unit = number ? unit_bytes(number->unit) : std::nullopt;
-  if (!unit) return error(Code::kInvalid, "'{}' is not a size; write a number and a unit without blanks, such as 500GiB or 2TB", text);
+  if (!unit)
+    return error(Code::kInvalid, "'{}' is not a size; write a number and a unit without blanks, such as 500GiB or 2TB",
+                 text);
   double bytes = number->value * *unit;
-  if (bytes >= 9.2e18) return error(Code::kInvalid, "'{}' is more bytes than 64 bits count; write a smaller size", text);
+  if (bytes >= 9.2e18)
+    return error(Code::kInvalid, "'{}' is more bytes than 64 bits count; write a smaller size", text);
   return static_cast<uint64_t>(bytes);
 }
 
@@ -70,7 +73,9 @@ Result<int64_t> parse_duration_ms(std::string_view text) {
     if (number->unit == "h") factor = 3'600'000;
     if (number->unit == "d") factor = 86'400'000;
   }
-  if (factor == 0) return error(Code::kInvalid, "'{}' is not a duration; write a number and a unit, such as 250ms, 30s, 5m or 1h", text);
+  if (factor == 0)
+    return error(Code::kInvalid, "'{}' is not a duration; write a number and a unit, such as 250ms, 30s, 5m or 1h",
+                 text);
   return static_cast<int64_t>(number->value * factor);
 }
 

@@ -19,6 +19,7 @@
 #include "daemon/volume/format_volume.h"
 #include "fuse/device.h"
 #include "fuse/dispatcher.h"
+#include "fuse/kernel_cache.h"
 #include "vfs/admin.h"
 #include "vfs/filesystem.h"
 
@@ -155,6 +156,8 @@ Status Daemon::mount_volume() {
   ASSIGN_OR_RETURN(std::shared_ptr<fuse::SharedMemory> memory, fuse::SharedMemory::create());
   handler_ = std::make_unique<fuse::Dispatcher>(*filesystem_);
   ASSIGN_OR_RETURN(channel_, fuse::Channel::start(std::move(devices), std::move(memory), *handler_));
+  kernel_cache_ = std::make_unique<fuse::NotifiedKernelCache>(channel_->notifier());
+  filesystem_->connect(kernel_cache_.get());
   channel_watcher_ = std::thread([this] { watch_channel(); });
   if (!fuse::raise_read_ahead(config_.mount_point))
     log::info("the kernel's read-ahead stays as it is, as this user may not raise it");
@@ -236,6 +239,7 @@ Daemon::~Daemon() {
   // Still mounted only after a start that failed, or an unmount that did: nothing may be left that does not answer.
   Status unmounted = unmount(fuse::UnmountMode::kLazy);
   if (!unmounted && unmounted.error().code != Code::kNotFound) log::error("{}", unmounted.error().what);
+  if (filesystem_) filesystem_->connect(nullptr);
   if (channel_) channel_->stop();
   if (channel_watcher_.joinable()) channel_watcher_.join();
   bool served = channel_ != nullptr;

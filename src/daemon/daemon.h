@@ -24,6 +24,9 @@ class Cache;
 namespace vfs {
 class Filesystem;
 }
+namespace fuse {
+class NotifiedKernelCache;
+}
 
 struct DaemonOptions {
   bool hangup_ends = false;  // SIGHUP ends the daemon: it runs in somebody's terminal
@@ -89,6 +92,7 @@ class Daemon {
   std::unique_ptr<vfs::Filesystem> filesystem_;
   std::unique_ptr<fuse::Handler> handler_;
   std::unique_ptr<fuse::Channel> channel_;
+  std::unique_ptr<fuse::NotifiedKernelCache> kernel_cache_;
   std::unique_ptr<ControlServer> control_;
   std::thread channel_watcher_;
   Mutex mutex_;

@@ -65,7 +65,7 @@ class PostgresHarness : public EngineHarness {
 Result<std::unique_ptr<EngineHarness>> make_postgres() {
   static Result<std::unique_ptr<testing::PostgresServer>> server = testing::PostgresServer::start();
   static int schemas = 0;
-  if (!server) return tl::unexpected<Error>(server.error());
+  if (!server) return Failure(server.error());
   return std::make_unique<PostgresHarness>((*server)->url(fmt::format("schema=test{}", ++schemas)));
 }
 

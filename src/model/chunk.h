@@ -12,7 +12,8 @@ namespace weir {
 constexpr uint64_t chunk_count(uint64_t size) { return (size + limits::kChunkBytes - 1) / limits::kChunkBytes; }
 constexpr uint64_t chunk_index(uint64_t offset) { return offset / limits::kChunkBytes; }
 constexpr uint64_t chunk_offset(uint64_t index) { return index * limits::kChunkBytes; }
-/// Length of chunk `index` of a content of `size` bytes; the last one may be short. Requires: index < chunk_count(size).
+/// Length of chunk `index` of a content of `size` bytes; the last one may be short. Requires: index <
+/// chunk_count(size).
 constexpr uint64_t chunk_length(uint64_t size, uint64_t index) {
   uint64_t rest = size - chunk_offset(index);
   return rest < limits::kChunkBytes ? rest : limits::kChunkBytes;

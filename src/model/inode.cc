@@ -16,9 +16,7 @@ constexpr uint8_t kHasDefaultAcl = 2;
 void encode_content(Encoder& encoder, const Content& content) {
   encoder.u8(static_cast<uint8_t>(content.form));
   switch (content.form) {
-    case Content::Form::kInline:
-      encoder.sized(content.inline_bytes);
-      break;
+    case Content::Form::kInline: encoder.sized(content.inline_bytes); break;
     case Content::Form::kChunks:
       encoder.raw(content.manifest.bytes()).u32(static_cast<uint32_t>(content.chunks.size()));
       for (const ChunkId& chunk : content.chunks) encoder.raw(chunk.bytes());

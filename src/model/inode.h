@@ -24,14 +24,15 @@ uint32_t mode_bits_of(FileType type);
 Result<FileType> type_of_mode(uint32_t mode);
 
 /// Where a file's bytes are. Exactly one of the three is used, by size: inline bytes up to limits::kInlineContentBytes,
-/// chunk ids up to limits::kInlineChunkIds of them, pages above. (A short inode may use a longer form; never the reverse.)
+/// chunk ids up to limits::kInlineChunkIds of them, pages above. (A short inode may use a longer form; never the
+/// reverse.)
 struct Content {
   enum class Form : uint8_t { kInline = 1, kChunks = 2, kPages = 3 };
   Form form = Form::kInline;
-  Bytes inline_bytes;            // may be shorter than the size: the rest is zeros
-  std::vector<ChunkId> chunks;   // kChunks: chunk_count(size) of them
-  std::vector<PageId> pages;     // kPages: one for each limits::kPageChunkIds chunks
-  ManifestId manifest;           // zero for kInline
+  Bytes inline_bytes;           // may be shorter than the size: the rest is zeros
+  std::vector<ChunkId> chunks;  // kChunks: chunk_count(size) of them
+  std::vector<PageId> pages;    // kPages: one for each limits::kPageChunkIds chunks
+  ManifestId manifest;          // zero for kInline
   bool operator==(const Content&) const = default;
 };
 

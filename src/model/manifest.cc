@@ -24,7 +24,8 @@ Result<Manifest> Manifest::decode(std::string_view bytes) {
   Manifest manifest;
   manifest.size = decoder.u64();
   if (manifest.size > limits::kFileBytes || decoder.remaining() != chunk_count(manifest.size) * 32)
-    return error(Code::kCorrupt, "manifest of {} bytes does not fit a content of {} bytes", bytes.size(), manifest.size);
+    return error(Code::kCorrupt, "manifest of {} bytes does not fit a content of {} bytes", bytes.size(),
+                 manifest.size);
   manifest.chunks.reserve(chunk_count(manifest.size));
   while (decoder.remaining() > 0) manifest.chunks.push_back(ChunkId::from_bytes(decoder.raw(32)));
   TRY(decoder.finish("manifest"));

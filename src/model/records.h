@@ -40,7 +40,7 @@ enum class ChunkState : uint8_t { kStaged = 1, kStored = 2, kCondemned = 3 };
 struct ChunkRecord {
   uint64_t generation = 0;  // part of the object's name
   ChunkState state = ChunkState::kStaged;
-  bool was_stored = false;   // of a condemned chunk: there is an object to delete
+  bool was_stored = false;  // of a condemned chunk: there is an object to delete
   uint32_t length_bytes = 0;
 
   Bytes encode() const;
@@ -50,8 +50,8 @@ struct ChunkRecord {
 
 /// Value of the `F` row: what is fixed at format, and who may work on the volume.
 struct VolumeSettings {
-  std::string volume_id;     // 32 hex digits, random
-  std::string incarnation;   // 32 hex digits, random; new whenever the database is copied or restored
+  std::string volume_id;    // 32 hex digits, random
+  std::string incarnation;  // 32 hex digits, random; new whenever the database is copied or restored
   std::string name;
   std::string store_url;
   uint32_t oldest_reader = 1;  // format version that a program must know to read

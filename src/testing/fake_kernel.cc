@@ -58,7 +58,7 @@ uint64_t FakeKernel::send_init(uint32_t minor, uint64_t flags) {
 }
 
 void FakeKernel::set_caller(const Caller& caller) {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   caller_ = caller;
 }
 
@@ -69,7 +69,7 @@ uint64_t FakeKernel::send(uint32_t opcode, uint64_t node, std::string_view body,
   header.nodeid = node;
   header.total_extlen = static_cast<uint16_t>(extensions.size() / 8);
   {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     header.unique = next_unique_;
     next_unique_ += 2;
     header.uid = caller_.uid;
@@ -98,10 +98,12 @@ void FakeKernel::send_interrupt(uint64_t unique) {
 }
 
 std::optional<FakeKernel::Answer> FakeKernel::wait(uint64_t unique, int timeout_ms) {
-  std::unique_lock lock(mutex_);
+  MutexLock lock(mutex_);
   auto found = answers_.find(unique);
   CHECK(found != answers_.end());
-  changed_.wait_for(lock, std::chrono::milliseconds(timeout_ms), [&] { return found->second || hung_up_; });
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
+  while (!found->second && !hung_up_ && std::chrono::steady_clock::now() < deadline)
+    changed_.wait_for_ms(mutex_, timeout_ms);
   if (!found->second) return std::nullopt;
   Answer answer = std::move(*found->second);
   answers_.erase(found);
@@ -114,8 +116,10 @@ FakeKernel::Answer FakeKernel::call(uint32_t opcode, uint64_t node, std::string_
 }
 
 std::optional<FakeKernel::Notification> FakeKernel::wait_notification(int timeout_ms) {
-  std::unique_lock lock(mutex_);
-  changed_.wait_for(lock, std::chrono::milliseconds(timeout_ms), [&] { return !notifications_.empty() || hung_up_; });
+  MutexLock lock(mutex_);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
+  while (notifications_.empty() && !hung_up_ && std::chrono::steady_clock::now() < deadline)
+    changed_.wait_for_ms(mutex_, timeout_ms);
   if (notifications_.empty()) return std::nullopt;
   Notification first = std::move(notifications_.front());
   notifications_.pop_front();
@@ -123,7 +127,7 @@ std::optional<FakeKernel::Notification> FakeKernel::wait_notification(int timeou
 }
 
 uint64_t FakeKernel::stray_answers() const {
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   return stray_answers_;
 }
 
@@ -135,14 +139,14 @@ void FakeKernel::receive() {
     if (size <= 0) break;
     take(std::string(buffer.data(), static_cast<size_t>(size)));
   }
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   hung_up_ = true;
   changed_.notify_all();
 }
 
 void FakeKernel::take(std::string message) {
   fuse_out_header header{};
-  std::lock_guard lock(mutex_);
+  MutexLock lock(mutex_);
   if (message.size() >= sizeof(header)) std::memcpy(&header, message.data(), sizeof(header));
   if (header.len != message.size()) {
     ++stray_answers_;

@@ -1,11 +1,9 @@
 #pragma once
 
-#include <condition_variable>
 #include <cstdint>
 #include <cstring>
 #include <deque>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,6 +11,7 @@
 #include <type_traits>
 
 #include "base/file_descriptor.h"
+#include "base/mutex.h"
 #include "fuse/protocol.h"
 
 namespace weir::testing {
@@ -82,8 +81,8 @@ class FakeKernel {
   FileDescriptor kernel_;
   FileDescriptor device_;
   size_t message_bytes_max_ = 0;
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
+  mutable Mutex mutex_;
+  ConditionVariable changed_;
   uint64_t next_unique_ = 2;
   Caller caller_;
   std::map<uint64_t, std::optional<Answer>> answers_;  // by unique, of requests that were sent and not waited for

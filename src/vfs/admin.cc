@@ -75,7 +75,7 @@ Result<uint64_t> warm_file(Core& core, const Inode& inode) {
     ASSIGN_OR_RETURN(auto version, core.version_of(*file));
     if (!version->has_image()) {
       auto bytes = version->whole();
-      return bytes ? Status() : Status(tl::unexpected<Error>(bytes.error()));
+      return bytes ? Status() : Status(Failure(bytes.error()));
     }
     ASSIGN_OR_RETURN(auto image, version->image());
     core.filler.start(image, 0);
@@ -182,8 +182,17 @@ Result<TreeProgress> warm_tree(Filesystem& filesystem, InodeId top, const TreeWa
 
 Result<TreeProgress> evict_tree(Filesystem& filesystem, InodeId top, const TreeWatcher& watch) {
   Core& core = filesystem.core();
-  return work_on_tree(
-      core, top, [&](const Inode& inode) { return evict_file(core, inode); }, watch);
+  KernelCache* kernel_cache = core.kernel_cache;
+  auto progress = work_on_tree(
+      core, top,
+      [&](const Inode& inode) {
+        auto freed = evict_file(core, inode);
+        if (freed && kernel_cache != nullptr) kernel_cache->drop_content(KernelNode::of(inode.id, 0));
+        return freed;
+      },
+      watch);
+  if (kernel_cache != nullptr) kernel_cache->drain();
+  return progress;
 }
 
 Result<meta::CollectReport> collect(Filesystem& filesystem, bool ignore_grace, const meta::KeepGoing& keep_going) {

@@ -46,9 +46,9 @@ Result<Attributes> Filesystem::set_attributes(const Caller& caller, KernelNode n
   // Who has it open for writing publishes the new size later, together with what is written.
   if (wanted.size && done && file->writers == 0) done = publish(*core_, {}, *file);
   Result<Inode> inode = done ? meta::set_attributes(core_->volume, core_->request(caller), node.inode(), change)
-                             : Result<Inode>(tl::unexpected<Error>(done.error()));
-  Result<Attributes> attributes = inode ? Result<Attributes>(core_->attributes_of(*inode))
-                                        : Result<Attributes>(tl::unexpected<Error>(inode.error()));
+                             : Result<Inode>(Failure(done.error()));
+  Result<Attributes> attributes =
+      inode ? Result<Attributes>(core_->attributes_of(*inode)) : Result<Attributes>(Failure(inode.error()));
   core_->let_go(std::move(file));
   return attributes;
 }
@@ -68,13 +68,13 @@ Status Filesystem::set_xattr(const Caller& caller, KernelNode node, std::string_
   if (name.starts_with("user.weir."))
     return error(Code::kPermission, "extended attributes named user.weir.* are Weir's own");
   auto set = meta::set_xattr(core_->volume, core_->request(caller), node.inode(), name, value, mode, clear_setgid);
-  if (!set) return tl::unexpected<Error>(set.error());
+  if (!set) return Failure(set.error());
   return {};
 }
 
 Status Filesystem::remove_xattr(const Caller& caller, KernelNode node, std::string_view name) {
   auto removed = meta::remove_xattr(core_->volume, core_->request(caller), node.inode(), name);
-  if (!removed) return tl::unexpected<Error>(removed.error());
+  if (!removed) return Failure(removed.error());
   return {};
 }
 

@@ -61,9 +61,10 @@ class Core {
   /// Contents that lie in the cache's journal and are not published yet. While there are any, a journal record whose
   /// chunks are unknown to the volume may belong to one of them.
   std::atomic<uint64_t> open_publications = 0;
-  std::atomic<uint64_t> publications = 0;  // since the start
-  Mutex collecting;                        // one collector at a time
-  std::unique_ptr<Uploader> uploader;      // null when options.upload is false
+  std::atomic<uint64_t> publications = 0;            // since the start
+  std::atomic<KernelCache*> kernel_cache = nullptr;  // null: no kernel
+  Mutex collecting;                                  // one collector at a time
+  std::unique_ptr<Uploader> uploader;                // null when options.upload is false
   std::unique_ptr<Janitor> janitor;
 
  private:

@@ -280,6 +280,14 @@ Status Draft::share(uint64_t index, const ChunkId& id, uint64_t length, const Gi
   return {};
 }
 
+std::optional<uint64_t> Draft::first_shared() const {
+  for (uint64_t index = 0; index < pieces_.size(); ++index) {
+    const Piece& piece = pieces_[index];
+    if (piece.source == Source::kElsewhere && piece.changed && !piece.brought) return index;
+  }
+  return std::nullopt;
+}
+
 std::optional<uint64_t> Draft::seek(uint64_t offset, bool data) const {
   if (in_memory()) {
     if (data) return offset < size_ ? std::optional(offset) : std::nullopt;

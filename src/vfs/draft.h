@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/bytes.h"
+#include "base/limits.h"
 #include "base/result.h"
 #include "cache/cache.h"
 #include "meta/content.h"
@@ -61,6 +62,10 @@ class Draft {
   /// Makes chunk `index` the chunk `id`, which a live file names. Requires: can_share().
   Status share(uint64_t index, const ChunkId& id, uint64_t length, const Given& given);
   bool can_share(uint64_t offset, uint64_t length) const;
+  /// The first chunk that was shared and that this node does not bring.
+  std::optional<uint64_t> first_shared() const;
+  /// This node brings chunk `index` from now on. Requires: nothing is needed to read it.
+  Status bring(uint64_t index, const Given& given) { return own(index, limits::kChunkBytes, given); }
   /// First offset >= `offset` that is data (or a hole), in chunks; nothing when there is none before the end.
   std::optional<uint64_t> seek(uint64_t offset, bool data) const;
   uint64_t allocated_bytes() const;

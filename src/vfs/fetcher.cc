@@ -116,7 +116,7 @@ Status Fetcher::from_store_once(const ChunkId& id, Bytes& bytes) {
   auto got = store_.get_into(name, 0, std::span<char>(bytes.data(), bytes.size()));
   if (!got && got.error().code == Code::kNotFound)
     return error(Code::kCorrupt, "object {} is missing from {}", name, store_.describe());
-  if (!got) return tl::unexpected<Error>(got.error());
+  if (!got) return Failure(got.error());
   if (*got != bytes.size() || chunk_id_of(bytes) != id) {
     ++counters_.corrupt_chunks;
     return error(Code::kCorrupt, "object {} of {} does not match its chunk id", name, store_.describe());

@@ -19,7 +19,7 @@ Result<Opened> Filesystem::open(const Caller& caller, KernelNode node, int flags
   auto version = core_->version_of(*handle->file);
   if (!version) {
     core_->let_go(std::move(handle->file));
-    return tl::unexpected<Error>(version.error());
+    return Failure(version.error());
   }
   if (handle->writable()) ++handle->file->writers;
   if ((flags & O_TRUNC) != 0 && handle->writable()) {
@@ -30,7 +30,7 @@ Result<Opened> Filesystem::open(const Caller& caller, KernelNode node, int flags
     if (!changed) {
       --handle->file->writers;
       core_->let_go(std::move(handle->file));
-      return tl::unexpected<Error>(changed.error());
+      return Failure(changed.error());
     }
   }
   Opened opened;

@@ -26,6 +26,50 @@ struct TestFile {
   KernelNode node;
 };
 
+/// Compares what a file reads with what it should be.
+class BytesChecker {
+ public:
+  explicit BytesChecker(TestVolume& volume) : volume_(volume) {}
+
+  /// `handle` 0: opens the file for it.
+  void check(const SparseBytes& model, KernelNode node, HandleId handle) {
+    auto attributes = volume_.fs().get_attributes(node);
+    ASSERT_TRUE(attributes.has_value()) << attributes.error().what;
+    ASSERT_EQ(attributes->size, model.size());
+    HandleId own = handle == 0 ? TestVolume::must(volume_.fs().open(volume_.caller(), node, O_RDONLY)).handle : 0;
+    check_bytes(model, handle == 0 ? own : handle);
+    if (own != 0) volume_.release(own);
+  }
+
+ private:
+  /// Chunks that were never written are looked at only at their ends.
+  void check_bytes(const SparseBytes& model, HandleId handle) {
+    for (uint64_t index = 0; index < chunk_count(model.size()); ++index) {
+      uint64_t offset = chunk_offset(index);
+      uint64_t length = chunk_length(model.size(), index);
+      if (model.has_data(offset, length)) {
+        ASSERT_NO_FATAL_FAILURE(check_range(model, handle, offset, length));
+      } else {
+        ASSERT_NO_FATAL_FAILURE(check_range(model, handle, offset, std::min<uint64_t>(length, 100)));
+        uint64_t tail = std::min<uint64_t>(length, 100);
+        ASSERT_NO_FATAL_FAILURE(check_range(model, handle, offset + length - tail, tail));
+      }
+    }
+    auto behind = volume_.read(handle, model.size(), 10);
+    ASSERT_TRUE(behind.has_value()) << behind.error().what;
+    ASSERT_EQ(behind->size(), 0u);
+  }
+  void check_range(const SparseBytes& model, HandleId handle, uint64_t offset, uint64_t length) {
+    auto bytes = volume_.read(handle, offset, length);
+    ASSERT_TRUE(bytes.has_value()) << bytes.error().what;
+    ASSERT_EQ(bytes->size(), length);
+    uint64_t difference = model.first_difference(offset, *bytes);
+    ASSERT_EQ(difference, UINT64_MAX) << "first wrong byte at " << difference;
+  }
+
+  TestVolume& volume_;
+};
+
 /// Files of one volume, each with a model of its bytes. Every change goes to both; check() compares.
 class TestFiles {
  public:
@@ -88,13 +132,7 @@ class TestFiles {
   /// Reads the file through its handle, or one of its own, and compares it with the model, size included.
   void check(const TestFile& file) {
     SCOPED_TRACE("file " + file.name);
-    auto attributes = volume.fs().get_attributes(file.node);
-    ASSERT_TRUE(attributes.has_value()) << attributes.error().what;
-    ASSERT_EQ(attributes->size, file.model.size());
-    HandleId handle = file.handle;
-    if (handle == 0) handle = TestVolume::must(volume.fs().open(volume.caller(), file.node, O_RDONLY)).handle;
-    check_bytes(file.model, handle);
-    if (file.handle == 0) volume.release(handle);
+    BytesChecker(volume).check(file.model, file.node, file.handle);
   }
   void check_all() {
     for (const TestFile& file : files) ASSERT_NO_FATAL_FAILURE(check(file));
@@ -136,31 +174,6 @@ class TestFiles {
 
  private:
   static constexpr size_t kWriteBytes = 1u << 20;
-
-  /// Chunks that were never written are looked at only at their ends.
-  void check_bytes(const SparseBytes& model, HandleId handle) {
-    for (uint64_t index = 0; index < chunk_count(model.size()); ++index) {
-      uint64_t offset = chunk_offset(index);
-      uint64_t length = chunk_length(model.size(), index);
-      if (model.has_data(offset, length)) {
-        ASSERT_NO_FATAL_FAILURE(check_range(model, handle, offset, length));
-      } else {
-        ASSERT_NO_FATAL_FAILURE(check_range(model, handle, offset, std::min<uint64_t>(length, 100)));
-        uint64_t tail = std::min<uint64_t>(length, 100);
-        ASSERT_NO_FATAL_FAILURE(check_range(model, handle, offset + length - tail, tail));
-      }
-    }
-    auto behind = volume.read(handle, model.size(), 10);
-    ASSERT_TRUE(behind.has_value()) << behind.error().what;
-    ASSERT_EQ(behind->size(), 0u);
-  }
-  void check_range(const SparseBytes& model, HandleId handle, uint64_t offset, uint64_t length) {
-    auto bytes = volume.read(handle, offset, length);
-    ASSERT_TRUE(bytes.has_value()) << bytes.error().what;
-    ASSERT_EQ(bytes->size(), length);
-    uint64_t difference = model.first_difference(offset, *bytes);
-    ASSERT_EQ(difference, UINT64_MAX) << "first wrong byte at " << difference;
-  }
 };
 
 inline constexpr uint64_t kChunk = limits::kChunkBytes;

@@ -41,6 +41,8 @@ Filesystem::~Filesystem() {
 
 const Lifetimes& Filesystem::lifetimes() const { return core_->options.lifetimes; }
 
+void Filesystem::connect(KernelCache* kernel_cache) { core_->kernel_cache = kernel_cache; }
+
 Result<VolumeStatistics> Filesystem::statistics() {
   // A volume has no size of its own: what can be written is what the node's disk can stage.
   cache::Usage usage = core_->cache.usage();

@@ -11,6 +11,7 @@
 #include "meta/attributes.h"
 #include "meta/names.h"
 #include "object/object_store.h"
+#include "vfs/kernel_cache.h"
 #include "vfs/types.h"
 
 namespace weir::vfs {
@@ -41,6 +42,8 @@ class Filesystem {
   ~Filesystem();
 
   const Lifetimes& lifetimes() const;
+  /// Tells it of the kernel's cache, once there is a mount; null takes it away. Not owned. Requires: no command runs.
+  void connect(KernelCache* kernel_cache);
 
   // Names.
   Result<Entry> lookup(KernelNode parent, std::string_view name);

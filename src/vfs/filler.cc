@@ -108,7 +108,7 @@ void Filler::run() {
     auto bytes = fetcher_.chunk_of_image(*job->image, index);
     Status outcome;
     if (!bytes) {
-      outcome = tl::unexpected<Error>(bytes.error());
+      outcome = Failure(bytes.error());
       log::warning("fill of image {} stopped: {}", job->image->id().hex(), bytes.error().what);
     } else if (!job->image->has(index)) {
       outcome = error(Code::kNoSpace, "no room in the cache for image {}", job->image->id().hex());

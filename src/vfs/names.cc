@@ -30,7 +30,7 @@ Status sync_before_replacing(Core& core, const Inode& moved) {
   Status synced;
   if (version) {
     auto image = (*version)->image();
-    synced = image ? core.cache.sync_image(**image) : Status(tl::unexpected<Error>(image.error()));
+    synced = image ? core.cache.sync_image(**image) : Status(Failure(image.error()));
   }
   core.let_go(std::move(file));
   return synced;
@@ -58,7 +58,7 @@ Result<CreatedFile> Filesystem::create(const Caller& caller, KernelNode parent, 
     ASSIGN_OR_RETURN(Opened opened, open(caller, entry.node, open_flags));
     return CreatedFile{entry, opened};
   }
-  if (!made) return tl::unexpected<Error>(made.error());
+  if (!made) return Failure(made.error());
   return open_new(*made, open_flags);
 }
 

@@ -133,7 +133,7 @@ Status publish_draft(Core& core, meta::RequestId request, File& file) REQUIRES(f
     close_publication(core, file);
     return {};
   }
-  if (!published) return tl::unexpected<Error>(published.error());
+  if (!published) return Failure(published.error());
   bool as_written = published->inode.content.manifest == prepared.version->manifest_id();
   // Merged with what another node published meanwhile: load it anew.
   file.version = as_written ? prepared.version : nullptr;
@@ -146,10 +146,8 @@ Status publish_draft(Core& core, meta::RequestId request, File& file) REQUIRES(f
   return {};
 }
 
-}  // namespace
-
-Status publish(Core& core, meta::RequestId request, File& file) {
-  MutexLock publishing(file.publishing);
+/// Small content that was staged goes back to memory, and all that is staged is hashed.
+Status publish_once(Core& core, meta::RequestId request, File& file) {
   TRY(with_needed(
       core, file,
       [](const Draft& draft, const Given& given) -> std::optional<uint64_t> {
@@ -165,6 +163,38 @@ Status publish(Core& core, meta::RequestId request, File& file) {
     return {};
   }
   return publish_draft(core, request, file);
+}
+
+/// Copies the chunks that the draft shares with other files, one at a time. False: there are none.
+Result<bool> bring_shared(Core& core, File& file) {
+  uint64_t brought = 0;
+  for (bool more = true; more;) {
+    more = false;
+    TRY(with_needed(
+        core, file,
+        [](const Draft& draft, const Given& given) -> std::optional<uint64_t> {
+          auto index = draft.first_shared();
+          return index ? draft.needed_to_read(chunk_offset(*index), 1, given) : std::nullopt;
+        },
+        [&](Draft& draft, const Given& given) -> Status {
+          auto index = draft.first_shared();
+          more = index.has_value();
+          brought += more ? 1 : 0;
+          return index ? draft.bring(*index, given) : Status();
+        }));
+  }
+  return brought > 0;
+}
+
+}  // namespace
+
+Status publish(Core& core, meta::RequestId request, File& file) {
+  MutexLock publishing(file.publishing);
+  Status published = publish_once(core, request, file);
+  if (published || published.error().code != Code::kUnavailable) return published;
+  // A chunk that was shared may have lost the content that named it, and its object.
+  auto brought = bring_shared(core, file);
+  return brought && *brought ? publish_once(core, request, file) : published;
 }
 
 Status sync_published(Core& core, File& file) {

@@ -17,7 +17,7 @@ Status recover_one(Core& core, cache::Recovered& recovered) {
   }
   if (!version) {
     recovered.staging->keep();
-    return tl::unexpected<Error>(version.error());
+    return Failure(version.error());
   }
   {
     MutexLock lock(file->mutex);

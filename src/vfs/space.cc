@@ -5,6 +5,7 @@
 #include "vfs/bring.h"
 #include "vfs/core.h"
 #include "vfs/filesystem.h"
+#include "vfs/publisher.h"
 
 namespace weir::vfs {
 
@@ -38,6 +39,7 @@ struct Copy {
   HandleId to;
   File& target;
   std::shared_ptr<Version> source;  // null: copied byte by byte
+  bool shared_some = false;
 
   /// Shares one chunk if both ends allow it. False: copy it.
   Result<bool> share(uint64_t from_offset, uint64_t to_offset, uint64_t length) {
@@ -53,6 +55,7 @@ struct Copy {
           if (!shared) return {};
           return draft.share(chunk_index(to_offset), source->manifest()->chunks[index], length, given);
         }));
+    shared_some = shared_some || shared;
     return shared;
   }
 
@@ -60,7 +63,7 @@ struct Copy {
     Bytes buffer(length, '\0');
     ASSIGN_OR_RETURN(size_t got, filesystem.read(from, from_offset, std::span<char>(buffer.data(), length)));
     auto written = filesystem.write(to, to_offset, std::string_view(buffer).substr(0, got));
-    if (!written) return tl::unexpected<Error>(written.error());
+    if (!written) return Failure(written.error());
     return {};
   }
 };
@@ -104,7 +107,7 @@ Result<uint64_t> Filesystem::seek(HandleId id, uint64_t offset, bool data) {
   return size;
 }
 
-Result<uint64_t> Filesystem::copy_range(const Caller& /*caller*/, HandleId from, uint64_t from_offset, HandleId to,
+Result<uint64_t> Filesystem::copy_range(const Caller& caller, HandleId from, uint64_t from_offset, HandleId to,
                                         uint64_t to_offset, uint64_t length) {
   ASSIGN_OR_RETURN(auto source, core_->handles.find(from));
   ASSIGN_OR_RETURN(auto target, core_->handles.find(to));
@@ -122,13 +125,15 @@ Result<uint64_t> Filesystem::copy_range(const Caller& /*caller*/, HandleId from,
     uint64_t at = from_offset + done;
     uint64_t piece = std::min(length - done, limits::kChunkBytes - at % limits::kChunkBytes);
     auto shared = copy.share(at, to_offset + done, piece);
-    Status copied = !shared   ? Status(tl::unexpected<Error>(shared.error()))
+    Status copied = !shared   ? Status(Failure(shared.error()))
                     : *shared ? Status()
                               : copy.bytes(at, to_offset + done, piece);
-    if (!copied && done > 0) return done;
-    TRY(copied);
+    if (!copied && done == 0) return failure(copied.error());
+    if (!copied) length = done;
     done += piece;
   }
+  // While the source is open its chunks have a name. From the publish on they have another.
+  if (copy.shared_some) TRY(publish(*core_, core_->request(caller), *target->file));
   return length;
 }
 

@@ -92,7 +92,7 @@ std::vector<Uploader::Task> Uploader::tasks_of(const std::vector<cache::Unstored
   for (const cache::Unstored& record : records) ids.insert(ids.end(), record.chunks.begin(), record.chunks.end());
   auto chunk_records = meta::chunk_records(core_.volume, ids);
   if (!chunk_records) {
-    outcome = tl::unexpected<Error>(chunk_records.error());
+    outcome = Failure(chunk_records.error());
     open.insert(ids.begin(), ids.end());
     return {};
   }

@@ -111,7 +111,7 @@ Result<std::vector<PostgresRows>> PostgresConnection::collect(size_t statements,
       case PGRES_PIPELINE_ABORTED: break;
       case PGRES_PIPELINE_SYNC:
         // Only now has the server committed.
-        if (failure) return tl::unexpected<Error>(std::move(*failure));
+        if (failure) return Failure(std::move(*failure));
         return rows;
       default: {
         const std::string_view severity = field(result, PG_DIAG_SEVERITY_NONLOCALIZED);
@@ -133,7 +133,7 @@ bool PostgresConnection::hung_up() {
   return lost_;
 }
 
-tl::unexpected<Error> PostgresConnection::give_up(const std::string& why) {
+Failure PostgresConnection::give_up(const std::string& why) {
   lost_ = true;
   return error(Code::kUnavailable, "lost the connection to {}: {}", server_, one_line(why));
 }

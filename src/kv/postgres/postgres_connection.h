@@ -38,7 +38,7 @@ class PostgresConnection {
   /// Waits until the next result can be taken without blocking.
   Status await_result(int64_t deadline_ns);
   Result<std::vector<PostgresRows>> collect(size_t statements, int64_t deadline_ns);
-  tl::unexpected<Error> give_up(const std::string& why);
+  Failure give_up(const std::string& why);
 
   pg_conn* const connection_;
   const std::string server_;

@@ -17,7 +17,7 @@ Result<PostgresPool::Lease> PostgresPool::checkout() {
     Result<std::unique_ptr<PostgresConnection>> opened = PostgresConnection::connect(url_);
     if (!opened) {
       give_up_one();
-      return tl::unexpected<Error>(std::move(opened).error());
+      return Failure(std::move(opened).error());
     }
     connection = std::move(*opened);
   }

@@ -85,8 +85,8 @@ $body$
 )sql";
 
 /// The error with the volume's name before it, unless the connection was the matter, whose message is complete.
-tl::unexpected<Error> failed(Error cause, const std::string& action, const std::string& where) {
-  if (cause.code == Code::kUnavailable) return tl::unexpected<Error>(std::move(cause));
+Failure failed(Error cause, const std::string& action, const std::string& where) {
+  if (cause.code == Code::kUnavailable) return Failure(std::move(cause));
   return error(cause.code, "cannot {} a volume at {}: {}", action, where, cause.what);
 }
 

@@ -41,7 +41,7 @@ Result<PostgresRows> PostgresTransaction::read(PostgresStatement statement) {
     ASSIGN_OR_RETURN(PostgresPool::Lease second, pool_.checkout());
     rows = second->run(statements);
   }
-  if (!rows) return tl::unexpected<Error>(std::move(rows).error());
+  if (!rows) return Failure(std::move(rows).error());
   return std::move(rows->back());
 }
 
@@ -120,7 +120,7 @@ Result<Version> PostgresTransaction::commit_on(PostgresConnection& connection) {
   Result<std::vector<PostgresRows>> rows = connection.run(statements);
   if (!rows && connection.lost())
     return error(Code::kMaybeCommitted, "the reply to a commit was lost: {}", rows.error().what);
-  if (!rows) return tl::unexpected<Error>(std::move(rows).error());
+  if (!rows) return Failure(std::move(rows).error());
   if (fencing_) fencing_.reset();
   const int64_t version = rows->at(1).integer(0, 0);
   if (version == 0) return error(Code::kConflict, "a key that was read has changed");

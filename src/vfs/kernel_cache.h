@@ -1,0 +1,19 @@
+#pragma once
+
+#include "vfs/types.h"
+
+namespace weir::vfs {
+
+/// What the kernel keeps of a mounted filesystem: pages, attributes and names. Implemented over the channel's
+/// notifications (fuse/), absent in tests without a kernel. Thread-safe.
+class KernelCache {
+ public:
+  virtual ~KernelCache() = default;
+  /// Drops the node's pages and attributes; they are gone after drain(). Blocks while too many wait. Never from a thread
+  /// that answers the kernel's requests.
+  virtual void drop_content(KernelNode node) = 0;
+  /// Blocks: until all that was dropped before is gone. As above.
+  virtual void drain() = 0;
+};
+
+}  // namespace weir::vfs
