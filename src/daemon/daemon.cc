@@ -135,6 +135,8 @@ Status Daemon::start_filesystem() {
   options.lifetimes = lifetimes_of(opened_->engine->capabilities());
   options.control_path = control_path_;
   options.read_timeout_ms = config_.read_timeout_ms;
+  ASSIGN_OR_RETURN(memory_, SharedMemory::create());
+  options.memory = memory_;
   ASSIGN_OR_RETURN(filesystem_, vfs::Filesystem::start(*opened_->volume, *cache_, *opened_->store, options));
   return {};
 }
@@ -153,9 +155,8 @@ Status Daemon::mount_volume() {
   }
   int workers = config_.workers > 0 ? config_.workers : fuse::default_workers();
   ASSIGN_OR_RETURN(auto devices, fuse::open_devices(std::move(device), workers));
-  ASSIGN_OR_RETURN(std::shared_ptr<fuse::SharedMemory> memory, fuse::SharedMemory::create());
   handler_ = std::make_unique<fuse::Dispatcher>(*filesystem_);
-  ASSIGN_OR_RETURN(channel_, fuse::Channel::start(std::move(devices), std::move(memory), *handler_));
+  ASSIGN_OR_RETURN(channel_, fuse::Channel::start(std::move(devices), memory_, *handler_));
   kernel_cache_ = std::make_unique<fuse::NotifiedKernelCache>(channel_->notifier());
   filesystem_->connect(kernel_cache_.get());
   channel_watcher_ = std::thread([this] { watch_channel(); });

@@ -89,6 +89,7 @@ class Daemon {
   FileDescriptor unmounted_;
   std::unique_ptr<OpenedVolume> opened_;
   std::unique_ptr<cache::Cache> cache_;
+  std::shared_ptr<SharedMemory> memory_;
   std::unique_ptr<vfs::Filesystem> filesystem_;
   std::unique_ptr<fuse::Handler> handler_;
   std::unique_ptr<fuse::Channel> channel_;

@@ -40,9 +40,7 @@ Channel::Channel(std::shared_ptr<ReplyPort> port, Handler& handler, FileDescript
       context_{port_,
                handler,
                stop_event_.get(),
-               options.spin_us * 1000,
-               options.spinners_max > 0 ? options.spinners_max : default_spinners(),
-               {}} {}
+               {options.spin_us * 1000, options.spinners_max > 0 ? options.spinners_max : default_spinners()}} {}
 
 Result<std::unique_ptr<Channel>> Channel::start(std::vector<FileDescriptor> devices,
                                                 std::shared_ptr<SharedMemory> memory, Handler& handler,
@@ -82,7 +80,7 @@ Status Channel::shake_hands(const ChannelOptions& options) {
   auto answer = negotiate({buffer.data() + sizeof(header), static_cast<size_t>(size) - sizeof(header)}, options.init);
   if (!answer) {
     port_->reply(address, EPROTO, {});
-    return tl::unexpected(answer.error());
+    return Failure(answer.error());
   }
   const iovec piece{&answer->out, sizeof(answer->out)};
   port_->reply(address, 0, {&piece, 1});

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -13,7 +12,7 @@
 #include "fuse/handler.h"
 #include "fuse/init.h"
 #include "fuse/notifier.h"
-#include "fuse/shared_memory.h"
+#include "base/shared_memory.h"
 #include "fuse/worker.h"
 
 namespace weir::fuse {

@@ -24,7 +24,7 @@ FileDescriptor clone_device(int device) {
 
 }  // namespace
 
-int default_workers() { return std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 2, 8); }
+int default_workers() { return std::clamp(2 * static_cast<int>(std::thread::hardware_concurrency()), 8, 16); }
 
 Result<std::vector<FileDescriptor>> open_devices(FileDescriptor device, int workers) {
   CHECK(workers >= 1 && workers <= limits::kFuseWorkersMax);

@@ -7,7 +7,8 @@
 
 namespace weir::fuse {
 
-/// Workers for this machine: one a core, at least 2, at most 8.
+/// Workers for this machine: two a core, from 8 to 16. More than cores, because operations wait for the engine and the
+/// disk.
 int default_workers();
 
 /// One descriptor a worker, the first being `device` itself (an open /dev/fuse of a mounted volume, or a fake kernel's

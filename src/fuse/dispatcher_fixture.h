@@ -26,7 +26,7 @@
 
 namespace weir::fuse {
 
-/// A whole volume on memory engine and memory store, asked by a fake kernel.
+/// A whole volume on memory engine and memory store.
 class DispatchedVolume {
  public:
   DispatchedVolume() {
@@ -46,15 +46,14 @@ class DispatchedVolume {
     options.lifetimes = {.entry_ms = 60'000, .attributes_ms = 60'000, .absent_ms = 5'000};
     filesystem_ = take(vfs::Filesystem::start(*volume_, *cache_, store_, options));
     dispatcher_ = std::make_unique<Dispatcher>(*filesystem_);
-
-    const uint64_t init = kernel.send_init();
-    std::shared_ptr<SharedMemory> memory = take(SharedMemory::create());
-    channel_ = take(Channel::start(take(open_devices(kernel.take_device(), 3)), memory, *dispatcher_));
-    EXPECT_EQ(kernel.wait(init)->error, 0);
   }
-  ~DispatchedVolume() { kernel.unmount(); }
 
-  testing::FakeKernel kernel;
+  /// The other end must hang up before this object goes.
+  void serve(FileDescriptor device, const ChannelOptions& channel_options = {}) {
+    std::shared_ptr<SharedMemory> memory = take(SharedMemory::create());
+    channel_ = take(Channel::start(take(open_devices(std::move(device), 3)), memory, *dispatcher_, channel_options));
+  }
+  Channel& channel() { return *channel_; }
 
  private:
   template <class T>
@@ -81,7 +80,17 @@ class DispatcherTest : public ::testing::Test {
   using Answer = testing::FakeKernel::Answer;
   using Body = testing::Body;
 
-  static void SetUpTestSuite() { shared_ = std::make_unique<DispatchedVolume>(); }
+  struct Shared {
+    DispatchedVolume volume;
+    testing::FakeKernel kernel;
+  };
+
+  static void SetUpTestSuite() {
+    shared_ = std::make_unique<Shared>();
+    const uint64_t init = shared_->kernel.send_init();
+    shared_->volume.serve(shared_->kernel.take_device());
+    EXPECT_EQ(shared_->kernel.wait(init)->error, 0);
+  }
   static void TearDownTestSuite() { shared_.reset(); }
 
   void SetUp() override {
@@ -165,7 +174,7 @@ class DispatcherTest : public ::testing::Test {
     return call(FUSE_GETATTR, node, Body().add(fuse_getattr_in{})).as<fuse_attr_out>().attr;
   }
 
-  static inline std::unique_ptr<DispatchedVolume> shared_;
+  static inline std::unique_ptr<Shared> shared_;
   testing::FakeKernel& kernel_ = shared_->kernel;
   uint64_t root_ = 0;
 };

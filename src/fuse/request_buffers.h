@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "base/mutex.h"
-#include "fuse/shared_memory.h"
+#include "base/shared_memory.h"
 
 namespace weir::fuse {
 

@@ -62,13 +62,13 @@ void Worker::run() {
 }
 
 bool Worker::spin() {
-  if (context_.spin_ns == 0) return false;
+  const int64_t start_ns = reply_clock_ns();
+  if (!spin_record_.worth_trying() || !context_.spin_gate.enter(start_ns)) return false;
   bool served = false;
-  if (context_.spinners.fetch_add(1, std::memory_order_relaxed) < context_.spinners_max) {
-    const int64_t deadline_ns = reply_clock_ns() + context_.spin_ns;
-    while (!served && reply_clock_ns() < deadline_ns) served = serve_one() == Outcome::kServed;
-  }
-  context_.spinners.fetch_sub(1, std::memory_order_relaxed);
+  const int64_t deadline_ns = start_ns + context_.spin_gate.spin_ns();
+  while (!served && reply_clock_ns() < deadline_ns) served = serve_one() == Outcome::kServed;
+  context_.spin_gate.leave();
+  spin_record_.add(served);
   return served;
 }
 

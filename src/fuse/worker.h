@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -9,6 +8,7 @@
 #include "base/result.h"
 #include "fuse/handler.h"
 #include "fuse/reply_port.h"
+#include "fuse/spin_gate.h"
 
 namespace weir::fuse {
 
@@ -16,10 +16,8 @@ namespace weir::fuse {
 struct WorkerContext {
   std::shared_ptr<ReplyPort> port;
   Handler& handler;
-  int stop_event;             // an eventfd: readable once the workers shall end
-  int64_t spin_ns;            // how long a worker that just served looks for more before it sleeps
-  int spinners_max;           // that many at once, so that spinning leaves cores to those who ask
-  std::atomic<int> spinners;  // now
+  int stop_event;  // an eventfd: readable once the workers shall end
+  SpinGate spin_gate;
 };
 
 /// Reads requests from one descriptor into shared memory and hands them to the handler. One thread runs it.
@@ -52,6 +50,7 @@ class Worker {
   const int device_;
   const FileDescriptor epoll_;
   uint32_t buffer_;
+  SpinRecord spin_record_;
 };
 
 }  // namespace weir::fuse

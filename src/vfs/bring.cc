@@ -45,7 +45,7 @@ Status change_draft(Core& core, File& file, const Needed& needed, const Change& 
       MutexLock lock(file.mutex);
       if (!file.draft) {
         if (file.version != base) continue;
-        ASSIGN_OR_RETURN(file.draft, Draft::over(core.cache, base, file.generation));
+        ASSIGN_OR_RETURN(file.draft, Draft::over({core.cache, *core.memory, file.id}, base, file.generation));
       }
       auto index = needed(*file.draft, given);
       if (!index) {

@@ -38,14 +38,17 @@ constexpr uint64_t blocks_512(uint64_t bytes) { return (bytes + 4095) / 4096 * 8
 }  // namespace
 
 Core::Core(meta::Volume& a_volume, cache::Cache& a_cache, object::ObjectStore& a_store,
-           const FilesystemOptions& an_options)
+           std::shared_ptr<SharedMemory> shared_memory, const FilesystemOptions& an_options)
     : volume(a_volume),
       cache(a_cache),
       store(a_store),
       options(an_options),
+      memory(std::move(shared_memory)),
       fetcher(volume, cache, store, options.read_timeout_ms),
       filler(fetcher, options.fetch_threads),
       hash_pool("weir-hash", options.hash_threads, kHashQueue),
+      handles(memory->handles()),
+      directories(memory->handles()),
       request_base_(new_request_base(volume)) {}
 
 Core::~Core() = default;
@@ -137,6 +140,29 @@ void Core::removed(const meta::Removed& removed) {
 void Core::keep_unpublished(FileRef file) {
   MutexLock lock(mutex_);
   unpublished_.push_back(std::move(file));
+}
+
+void Core::drop_after_barrier(Draft::Leftovers leftovers) {
+  if (leftovers.sealed.empty() && leftovers.staged.empty()) return;
+  MutexLock lock(mutex_);
+  leftovers_.push_back(std::move(leftovers));
+}
+
+Status Core::barrier() {
+  std::vector<Draft::Leftovers> all;
+  {
+    MutexLock lock(mutex_);
+    all.swap(leftovers_);
+  }
+  Status synced = volume.engine().barrier();
+  for (Draft::Leftovers& leftovers : all) {
+    for (uint64_t id : leftovers.sealed)
+      if (Status forgotten = synced ? cache.forget_record(id) : synced; !forgotten)
+        log::warning("the record of staging file {} stays: {}", id, forgotten.error().what);
+    for (auto& staged : leftovers.staged)
+      if (!synced) staged->keep();
+  }
+  return synced;
 }
 
 std::vector<FileRef> Core::take_unpublished() {

@@ -21,7 +21,8 @@ class Janitor;
 /// The parts that the operations of a filesystem share. Thread-safe.
 class Core {
  public:
-  Core(meta::Volume& volume, cache::Cache& cache, object::ObjectStore& store, const FilesystemOptions& options);
+  Core(meta::Volume& volume, cache::Cache& cache, object::ObjectStore& store, std::shared_ptr<SharedMemory> memory,
+       const FilesystemOptions& options);
   ~Core();
 
   Sources sources() { return {volume, cache, fetcher, filler}; }
@@ -45,12 +46,17 @@ class Core {
   void removed(const meta::Removed& removed);
   /// The draft could not be published when its last handle was closed: tried again by the janitor.
   void keep_unpublished(FileRef file);
+  /// What a published draft left for a later life goes with the next barrier of the metadata.
+  void drop_after_barrier(Draft::Leftovers leftovers);
+  /// Makes all that was published until now survive power loss. Blocks.
+  Status barrier();
   std::vector<FileRef> take_unpublished();
 
   meta::Volume& volume;
   cache::Cache& cache;
   object::ObjectStore& store;
   const FilesystemOptions options;
+  const std::shared_ptr<SharedMemory> memory;
   Fetcher fetcher;
   Filler filler;
   ThreadPool hash_pool;
@@ -72,6 +78,7 @@ class Core {
   mutable Mutex mutex_;
   std::vector<std::string> reports_ GUARDED_BY(mutex_);
   std::vector<FileRef> unpublished_ GUARDED_BY(mutex_);
+  std::vector<Draft::Leftovers> leftovers_ GUARDED_BY(mutex_);
 };
 
 }  // namespace weir::vfs

@@ -30,7 +30,7 @@ Result<HandleId> Filesystem::open_directory(KernelNode node) {
     return error(Code::kNotDirectory, "inode {} is not a directory", inode.id.value);
   auto handle = std::make_shared<DirectoryHandle>();
   handle->inode = inode.id;
-  return core_->directories.add(std::move(handle));
+  return core_->directories.add(std::move(handle), {inode.id.value, 0, 1});
 }
 
 Status Filesystem::read_directory(HandleId id, uint64_t cookie, bool plus,

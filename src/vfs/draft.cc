@@ -12,13 +12,12 @@
 
 namespace weir::vfs {
 
-Result<std::unique_ptr<Draft>> Draft::over(cache::Cache& cache, std::shared_ptr<Version> base,
-                                           uint64_t base_generation) {
-  std::unique_ptr<Draft> draft(new Draft(cache, base, base_generation));
+Result<std::unique_ptr<Draft>> Draft::over(Place place, std::shared_ptr<Version> base, uint64_t base_generation) {
+  std::unique_ptr<Draft> draft(new Draft(place, base, base_generation));
   draft->size_ = base->size();
   if (!base->has_image()) {
     ASSIGN_OR_RETURN(auto bytes, base->whole());
-    draft->memory_ = *bytes;
+    draft->memory_.assign(*bytes);
     return draft;
   }
   for (const ChunkId& id : base->manifest()->chunks) {
@@ -32,6 +31,11 @@ Result<std::unique_ptr<Draft>> Draft::over(cache::Cache& cache, std::shared_ptr<
 }
 
 uint64_t Draft::stored_length(uint64_t index) const { return chunk_length(size_, index); }
+
+void Draft::set_mtime_ns(int64_t mtime_ns) {
+  mtime_ns_ = mtime_ns;
+  memory_.note({inode_.value, base_generation_, size_, mtime_ns_, changed_ ? 1u : 0u});
+}
 
 // ---- Where bytes are.
 
@@ -61,6 +65,23 @@ std::optional<uint64_t> Draft::needed_to_write(uint64_t offset, uint64_t count, 
   return std::nullopt;
 }
 
+std::optional<uint64_t> Draft::needed_to_zero(uint64_t offset, uint64_t length, bool keep_size,
+                                              const Given& given) const {
+  uint64_t end = offset + length;
+  if (end > size_ && !keep_size)
+    if (auto needed = needed_to_truncate(end, given)) return needed;
+  end = std::min(end, size_);
+  if (in_memory() || offset >= end) return std::nullopt;
+  // Of a chunk that is zeroed as a whole nobody needs the bytes.
+  for (uint64_t at : {offset, end - 1}) {
+    uint64_t start = chunk_offset(chunk_index(at));
+    bool whole = offset <= start && end >= start + stored_length(chunk_index(at));
+    if (whole) continue;
+    if (auto needed = needed_to_read(at, 1, given)) return needed;
+  }
+  return std::nullopt;
+}
+
 std::optional<uint64_t> Draft::needed_to_truncate(uint64_t size, const Given& given) const {
   if (in_memory() || size_ == 0 || size == 0) return std::nullopt;
   if (size <= limits::kSmallContentBytes && size < size_) return needed_to_read(0, size, given);
@@ -81,6 +102,7 @@ Status Draft::read_elsewhere(uint64_t index, uint64_t within, std::span<char> bu
 }
 
 Status Draft::read(uint64_t offset, std::span<char> buffer, const Given& given) const {
+  if (buffer.empty()) return {};
   CHECK(offset + buffer.size() <= size_);
   if (in_memory()) {
     std::memcpy(buffer.data(), memory_.data() + offset, buffer.size());
@@ -120,7 +142,7 @@ Status Draft::open_staging() {
 
 Status Draft::leave_memory() {
   ASSIGN_OR_RETURN(auto staging, cache_.new_staging());
-  TRY(staging->write(0, memory_));
+  TRY(staging->write(0, memory_.view()));
   TRY(staging->truncate(size_));
   staging_ = std::move(staging);
   replaces_ = true;
@@ -129,16 +151,18 @@ Status Draft::leave_memory() {
     pieces_[0].source = Source::kOwn;
     touch(0);
   }
-  memory_ = Bytes();
+  memory_.clear();
   return {};
 }
 
 Status Draft::enter_memory(uint64_t size, const Given& given) {
   Bytes bytes(size, '\0');
   TRY(read(0, std::span<char>(bytes.data(), std::min(size, size_)), given));
-  memory_ = std::move(bytes);
+  memory_.assign(bytes);
   pieces_.clear();
+  if (recorded_for_.value != 0) leftovers_.staged.push_back(std::move(staging_));
   staging_.reset();
+  recorded_for_ = InodeId();
   writing_ = completed_ = kNone;
   size_ = size;
   replaces_ = true;
@@ -170,7 +194,7 @@ Status Draft::resize_pieces(uint64_t size, const Given& given) {
     }
   }
   TRY(open_staging());
-  TRY(staging_->truncate(size));
+  const bool shorter = size < size_;
   uint64_t count = pieces_.size();
   pieces_.resize(chunk_count(size));
   for (uint64_t index = count; index < pieces_.size(); ++index) {
@@ -179,13 +203,14 @@ Status Draft::resize_pieces(uint64_t size, const Given& given) {
   }
   size_ = size;
   changed_ = true;
-  return {};
+  if (shorter) TRY(renew_record());
+  return staging_->truncate(size);
 }
 
 Status Draft::truncate(uint64_t size, const Given& given) {
   if (size == size_) return {};
   if (in_memory() && size <= limits::kSmallContentBytes) {
-    memory_.resize(size, '\0');
+    memory_.resize(size);
     size_ = size;
     changed_ = true;
     return {};
@@ -198,7 +223,7 @@ Status Draft::truncate(uint64_t size, const Given& given) {
 Status Draft::write(uint64_t offset, std::string_view bytes, const Given& given) {
   uint64_t end = offset + bytes.size();
   if (in_memory() && end <= limits::kSmallContentBytes) {
-    if (end > size_) memory_.resize(end, '\0');
+    if (end > size_) memory_.resize(end);
     std::memcpy(memory_.data() + offset, bytes.data(), bytes.size());
     size_ = memory_.size();
     changed_ = true;
@@ -213,10 +238,14 @@ Status Draft::write(uint64_t offset, std::string_view bytes, const Given& given)
     uint64_t within = offset + done - chunk_offset(index);
     std::string_view part = bytes.substr(done, limits::kChunkBytes - within);
     bool whole = within == 0 && part.size() >= stored_length(index);
-    Status written =
-        pieces_[index].source == Source::kOwn ? Status() : own(index, whole ? 0 : limits::kChunkBytes, given);
-    touch(index);
-    if (written) written = staging_->write(offset + done, part);
+    const Piece before = pieces_[index];
+    Status written = before.source == Source::kOwn ? Status() : own(index, whole ? 0 : limits::kChunkBytes, given);
+    if (written) {
+      touch(index);
+      written = staging_->write(offset + done, part);
+      // The old bytes, which were to be overwritten as a whole, are only where they were.
+      if (!written && whole && before.source == Source::kElsewhere) pieces_[index] = before;
+    }
     if (!written) {
       uint64_t reached = std::max(old_size, offset + done);
       if (reached < size_) TRY(resize_pieces(reached, given));
@@ -270,14 +299,16 @@ Status Draft::share(uint64_t index, const ChunkId& id, uint64_t length, const Gi
   if (in_memory()) TRY(leave_memory());
   uint64_t end = chunk_offset(index) + length;
   if (end > size_) TRY(resize_pieces(end, given));
-  if (pieces_[index].source == Source::kOwn) TRY(staging_->punch(chunk_offset(index), length));
+  const bool owned = pieces_[index].source == Source::kOwn;
   touch(index);
   Piece& piece = pieces_[index];
   piece.id = id;
   piece.source = id.is_zero() ? Source::kHole : Source::kElsewhere;
   piece.hashed = true;
   piece.brought = false;
-  return {};
+  if (!owned) return {};
+  TRY(renew_record());
+  return staging_->punch(chunk_offset(index), length);
 }
 
 std::optional<uint64_t> Draft::first_shared() const {
@@ -362,8 +393,13 @@ Result<std::shared_ptr<cache::Image>> Draft::seal() {
   }
   std::shared_ptr<cache::Image> image;
   if (staging_) {
-    ASSIGN_OR_RETURN(image, cache_.seal(staging_, manifest, own));
+    TRY(renew_record());
+    const bool recorded = recorded_for_.value != 0;
+    const uint64_t staging_id = staging_->id();
+    ASSIGN_OR_RETURN(image, cache_.seal(staging_, manifest, own, recorded));
+    if (recorded) leftovers_.sealed.push_back(staging_id);
     staging_.reset();
+    recorded_for_ = InodeId();
   } else {
     ASSIGN_OR_RETURN(image, cache_.open_image(manifest->id(), manifest));
   }

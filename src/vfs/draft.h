@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "cache/cache.h"
 #include "meta/content.h"
+#include "vfs/small_bytes.h"
 #include "vfs/version.h"
 
 namespace weir::vfs {
@@ -27,25 +28,33 @@ using Given = std::map<uint64_t, GivenChunk>;
 /// holds the chunks which changed, over the version that they changed. Thread rule: the file's mutex.
 class Draft {
  public:
+  /// Where a draft keeps its bytes, and whose they are.
+  struct Place {
+    cache::Cache& cache;
+    SharedMemory& memory;
+    InodeId inode;
+  };
+
   /// A change of `base`. Requires: a base without an image has its bytes at hand (Version::is_local).
-  static Result<std::unique_ptr<Draft>> over(cache::Cache& cache, std::shared_ptr<Version> base,
-                                             uint64_t base_generation);
-  /// Goes on with what an earlier life staged: `record` is what encode_record() made.
-  static Result<std::unique_ptr<Draft>> recovered(cache::Cache& cache, std::unique_ptr<cache::Staging> staging,
-                                                  std::string_view record, std::shared_ptr<Version> base);
+  static Result<std::unique_ptr<Draft>> over(Place place, std::shared_ptr<Version> base, uint64_t base_generation);
+  /// Goes on with what an earlier life staged or sealed. Takes the staging file only if it succeeds; Corrupt: the
+  /// record is malformed.
+  static Result<std::unique_ptr<Draft>> recovered(Place place, cache::Recovered& recovered,
+                                                  std::shared_ptr<Version> base);
 
   uint64_t size() const { return size_; }
   uint64_t base_generation() const { return base_generation_; }
   /// Something was changed that is not published.
   bool changed() const { return changed_; }
   int64_t mtime_ns() const { return mtime_ns_; }
-  void set_mtime_ns(int64_t mtime_ns) { mtime_ns_ = mtime_ns; }
+  void set_mtime_ns(int64_t mtime_ns);
   /// All of it is in memory.
   bool in_memory() const { return pieces_.empty() && staging_ == nullptr; }
 
   /// The first chunk whose bytes must be in `given` before [offset, offset + count) can be written, or read.
   std::optional<uint64_t> needed_to_write(uint64_t offset, uint64_t count, const Given& given) const;
   std::optional<uint64_t> needed_to_truncate(uint64_t size, const Given& given) const;
+  std::optional<uint64_t> needed_to_zero(uint64_t offset, uint64_t length, bool keep_size, const Given& given) const;
   std::optional<uint64_t> needed_to_read(uint64_t offset, uint64_t count, const Given& given) const;
   ChunkId chunk_id(uint64_t index) const { return pieces_[index].id; }
   /// Length of the stored chunk that piece `index` stands for.
@@ -88,7 +97,7 @@ class Draft {
   /// Brings content that is small, but was staged, back to memory.
   Status settle(const Given& given);
   /// Requires: in_memory().
-  const Bytes& memory() const { return memory_; }
+  std::string_view memory() const { return memory_.view(); }
   /// Gives the staged chunks to the cache as (part of) an image; rebase() follows. Requires: !in_memory(),
   /// !has_unhashed().
   Result<std::shared_ptr<cache::Image>> seal();
@@ -98,10 +107,28 @@ class Draft {
   std::vector<meta::ChangedChunk> changes() const;
   bool replaces() const { return replaces_; }
 
-  /// What recovered() needs. Requires: !in_memory().
-  Bytes encode_record(InodeId inode) const;
-  static Result<InodeId> inode_of_record(std::string_view record);
+  // Surviving. Format of the record: docs/formats.md, "Staging record".
+  /// A later life can go on with the draft as it is now; power loss after the staging file and the journal are synced.
+  /// Whatever happens to the draft from now on, what a later life finds is no older. Requires: staging() != nullptr.
+  Status save_record(InodeId inode);
+  /// The draft ends unpublished, and a later life goes on with it.
+  Status keep(InodeId inode);
   cache::Staging* staging() { return staging_.get(); }
+
+  struct RecordHead {
+    InodeId inode;
+    uint64_t base_generation = 0;
+  };
+  static Result<RecordHead> head_of_record(std::string_view record);
+  Bytes encode_record(InodeId inode) const;
+
+  /// What a later life would go on with, although the draft is published: to be dropped when the publish is safe
+  /// against power loss.
+  struct Leftovers {
+    std::vector<uint64_t> sealed;  // ids of staging files with a record
+    std::vector<std::unique_ptr<cache::Staging>> staged;
+  };
+  Leftovers take_leftovers() { return std::move(leftovers_); }
 
  private:
   enum class Source : uint8_t { kHole = 1, kOwn = 2, kElsewhere = 3 };
@@ -114,8 +141,12 @@ class Draft {
     bool brought = false;  // this node made these bytes, and must upload them
   };
 
-  Draft(cache::Cache& cache, std::shared_ptr<Version> base, uint64_t base_generation)
-      : cache_(cache), base_(std::move(base)), base_generation_(base_generation) {}
+  Draft(Place place, std::shared_ptr<Version> base, uint64_t base_generation)
+      : cache_(place.cache),
+        inode_(place.inode),
+        base_(std::move(base)),
+        base_generation_(base_generation),
+        memory_(place.memory) {}
   Status leave_memory();
   Status enter_memory(uint64_t size, const Given& given);
   Status open_staging();
@@ -124,19 +155,25 @@ class Draft {
   /// The chunk's bytes are in staging afterwards, the first `keep` of them at least.
   Status own(uint64_t index, uint64_t keep, const Given& given);
   Status resize_pieces(uint64_t size, const Given& given);
+  /// Before bytes that a saved record speaks of are taken away: it must not speak of them any more.
+  Status renew_record();
+  Status decode_pieces(Decoder& decoder, const Manifest* sealed);
   void touch(uint64_t index);
   static constexpr uint64_t kNone = ~uint64_t{0};
 
   cache::Cache& cache_;
+  const InodeId inode_;
   std::shared_ptr<Version> base_;
   const uint64_t base_generation_;
   uint64_t size_ = 0;
   int64_t mtime_ns_ = 0;
   bool changed_ = false;
   bool replaces_ = false;
-  Bytes memory_;
+  SmallBytes memory_;
   std::vector<Piece> pieces_;
   std::unique_ptr<cache::Staging> staging_;
+  InodeId recorded_for_;  // 0: there is no record of staging_
+  Leftovers leftovers_;
   uint64_t writing_ = kNone;    // chunk of the last write
   uint64_t completed_ = kNone;  // chunk that the writer moved past
 };

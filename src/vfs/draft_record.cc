@@ -1,6 +1,7 @@
 // The record that lets a later life go on with a staging file. Format: docs/formats.md, "Staging record".
 #include "base/bytes.h"
 #include "base/check.h"
+#include "base/io.h"
 #include "base/limits.h"
 #include "model/chunk.h"
 #include "vfs/draft.h"
@@ -39,37 +40,52 @@ Bytes Draft::encode_record(InodeId inode) const {
   return std::move(encoder).take();
 }
 
-Result<InodeId> Draft::inode_of_record(std::string_view record) {
+Result<Draft::RecordHead> Draft::head_of_record(std::string_view record) {
   Decoder decoder(record);
   check_version(decoder);
-  InodeId inode{decoder.u64()};
-  if (decoder.failed()) return error(Code::kCorrupt, "staging record is malformed");
-  return inode;
+  RecordHead head;
+  head.inode.value = decoder.u64();
+  head.base_generation = decoder.u64();
+  if (decoder.failed() || head.inode.value > kInodeIdMax) return error(Code::kCorrupt, "staging record is malformed");
+  return head;
 }
 
-Result<std::unique_ptr<Draft>> Draft::recovered(cache::Cache& cache, std::unique_ptr<cache::Staging> staging,
-                                                std::string_view record, std::shared_ptr<Version> base) {
-  Decoder decoder(record);
-  check_version(decoder);
-  decoder.u64();  // the inode, see inode_of_record()
-  uint64_t base_generation = decoder.u64();
-  std::unique_ptr<Draft> draft(new Draft(cache, base, base_generation));
-  draft->replaces_ = decoder.u8() != 0;
-  draft->size_ = decoder.u64();
-  draft->mtime_ns_ = decoder.i64();
-  draft->changed_ = true;
-  draft->staging_ = std::move(staging);
-  uint64_t count = chunk_count(draft->size_);
-  if (draft->size_ > limits::kFileBytes) decoder.fail();
-  const auto& base_manifest = base->manifest();
-  while (!decoder.failed() && draft->pieces_.size() < count) {
+Status Draft::save_record(InodeId inode) {
+  TRY(staging_->save_record(encode_record(inode)));
+  recorded_for_ = inode;
+  // What was saved before is older.
+  for (uint64_t id : std::exchange(leftovers_.sealed, {})) TRY(cache_.forget_record(id));
+  leftovers_.staged.clear();
+  return {};
+}
+
+Status Draft::renew_record() {
+  if (recorded_for_.value == 0) return {};
+  // A record that outlives bytes which it speaks of would make zeros of them.
+  TRY(io::sync_data(staging_->fd(), "staging"));
+  return staging_->save_record(encode_record(recorded_for_));
+}
+
+Status Draft::keep(InodeId inode) {
+  if (in_memory()) TRY(leave_memory());
+  TRY(open_staging());
+  TRY(save_record(inode));
+  staging_->keep();
+  return {};
+}
+
+/// Of a content that was sealed, the bytes of all chunks are in the cache.
+Status Draft::decode_pieces(Decoder& decoder, const Manifest* sealed) {
+  const uint64_t count = chunk_count(size_);
+  const auto& base_manifest = base_->manifest();
+  while (!decoder.failed() && pieces_.size() < count) {
     auto source = static_cast<Source>(decoder.u8());
     uint8_t flags = decoder.u8();
     uint64_t run = decoder.u64();
-    if (source < Source::kHole || source > Source::kElsewhere || run == 0 || run > count - draft->pieces_.size())
+    if (source < Source::kHole || source > Source::kElsewhere || run == 0 || run > count - pieces_.size())
       decoder.fail();
     for (uint64_t i = 0; i < run && !decoder.failed(); ++i) {
-      uint64_t index = draft->pieces_.size();
+      uint64_t index = pieces_.size();
       Piece piece;
       piece.source = source;
       piece.changed = flags & kChanged;
@@ -81,11 +97,36 @@ Result<std::unique_ptr<Draft>> Draft::recovered(cache::Cache& cache, std::unique
       } else if (source == Source::kElsewhere) {
         if (base_manifest && index < base_manifest->chunks.size()) piece.id = base_manifest->chunks[index];
         if (piece.id.is_zero()) piece.source = Source::kHole;
+      } else if (source == Source::kOwn && sealed != nullptr) {
+        piece.id = sealed->chunks[index];
+        piece.source = piece.id.is_zero() ? Source::kHole : Source::kElsewhere;
+        piece.hashed = true;
       }
-      draft->pieces_.push_back(piece);
+      pieces_.push_back(piece);
     }
   }
-  TRY(decoder.finish("staging record"));
+  return decoder.finish("staging record");
+}
+
+Result<std::unique_ptr<Draft>> Draft::recovered(Place place, cache::Recovered& recovered,
+                                                std::shared_ptr<Version> base) {
+  Decoder decoder(recovered.record);
+  ASSIGN_OR_RETURN(RecordHead head, head_of_record(recovered.record));
+  decoder.raw(1 + 2 * sizeof(uint64_t));
+  std::unique_ptr<Draft> draft(new Draft(place, std::move(base), head.base_generation));
+  draft->replaces_ = decoder.u8() != 0;
+  draft->size_ = decoder.u64();
+  draft->mtime_ns_ = decoder.i64();
+  draft->changed_ = true;
+  if (draft->size_ > limits::kFileBytes || (recovered.sealed && recovered.sealed->size != draft->size_))
+    return error(Code::kCorrupt, "staging record of inode {} has a wrong size", head.inode.value);
+  TRY(draft->decode_pieces(decoder, recovered.sealed.get()));
+  if (recovered.sealed) {
+    draft->leftovers_.sealed.push_back(recovered.id);
+  } else {
+    draft->staging_ = std::move(recovered.staging);
+    draft->recorded_for_ = head.inode;
+  }
   return draft;
 }
 

@@ -36,7 +36,7 @@ Result<Opened> Filesystem::open(const Caller& caller, KernelNode node, int flags
   Opened opened;
   // On one node every change goes through the kernel, so its pages are right as long as it keeps them.
   opened.keep_cache = true;
-  opened.handle = core_->handles.add(std::move(handle));
+  opened.handle = core_->handles.add(std::move(handle), {node.inode().value, static_cast<uint32_t>(flags), 0});
   return opened;
 }
 
@@ -135,19 +135,31 @@ Status Filesystem::sync(const Caller& caller, HandleId id, bool /*data_only*/) {
   ASSIGN_OR_RETURN(auto handle, core_->handles.find(id));
   File& file = *handle->file;
   FileDescriptor staged;  // of its own: the draft may be published meanwhile
+  auto has_staging = [&]() REQUIRES(file.mutex) {
+    return file.draft && file.draft->changed() && file.draft->staging() != nullptr;
+  };
   {
     MutexLock lock(file.mutex);
-    if (file.draft && file.draft->changed() && file.draft->staging() != nullptr) {
-      TRY(file.draft->staging()->save_record(file.draft->encode_record(file.id)));
+    if (has_staging()) {
       staged.reset(::fcntl(file.draft->staging()->fd(), F_DUPFD_CLOEXEC, 3));
       if (!staged.valid()) return errno_error(errno, "sync: no descriptor is free");
     }
   }
-  if (!staged.valid()) {
-    TRY(publish(*core_, core_->request(caller), file));
-  } else {
-    TRY(io::sync_data(staged.get(), "staging"));
+  if (staged.valid()) TRY(io::sync_data(staged.get(), "staging"));
+  bool recorded = false;
+  {
+    MutexLock lock(file.mutex);
+    if (has_staging()) {
+      // Again, for what was written meanwhile: the record must not speak of bytes that a power loss could take.
+      TRY(io::sync_data(file.draft->staging()->fd(), "staging"));
+      TRY(file.draft->save_record(file.id));
+      recorded = true;
+    }
+  }
+  if (recorded) {
     TRY(core_->cache.sync_journal());
+  } else {
+    TRY(publish(*core_, core_->request(caller), file));
   }
   return sync_published(*core_, file);
 }

@@ -13,7 +13,11 @@ Filesystem::Filesystem(std::unique_ptr<Core> core) : core_(std::move(core)) {}
 
 Result<std::unique_ptr<Filesystem>> Filesystem::start(meta::Volume& volume, cache::Cache& cache,
                                                       object::ObjectStore& store, const FilesystemOptions& options) {
-  auto core = std::make_unique<Core>(volume, cache, store, options);
+  std::shared_ptr<SharedMemory> memory = options.memory;
+  if (!memory) {
+    ASSIGN_OR_RETURN(memory, SharedMemory::create());
+  }
+  auto core = std::make_unique<Core>(volume, cache, store, std::move(memory), options);
   TRY(recover(*core));
   if (options.upload) core->uploader = std::make_unique<Uploader>(*core);
   core->janitor = std::make_unique<Janitor>(*core);
@@ -26,17 +30,14 @@ Filesystem::~Filesystem() {
     Status published = publish(*core_, {}, *file);
     if (published) continue;
     MutexLock lock(file->mutex);
-    bool staged = file->draft && file->draft->staging() != nullptr;
-    if (staged && file->draft->staging()->save_record(file->draft->encode_record(file->id)))
-      file->draft->staging()->keep();
-    log::error("inode {} could not be published at the end{}: {}", file->id.value,
-               staged ? "; it stays staged for the next start" : "", published.error().what);
+    Status kept = file->draft ? file->draft->keep(file->id) : Status();
+    log::error("inode {} could not be published at the end ({}), and {}", file->id.value, published.error().what,
+               kept ? "stays staged for the next start" : "its unpublished writes are lost: " + kept.error().what);
   }
   core_->uploader.reset();
   core_->take_unpublished();
   if (Status synced = core_->cache.barrier(); !synced) log::warning("barrier of the cache: {}", synced.error().what);
-  if (Status synced = core_->volume.engine().barrier(); !synced)
-    log::warning("barrier of the metadata: {}", synced.error().what);
+  if (Status synced = core_->barrier(); !synced) log::warning("barrier of the metadata: {}", synced.error().what);
 }
 
 const Lifetimes& Filesystem::lifetimes() const { return core_->options.lifetimes; }

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/shared_memory.h"
 #include "cache/cache.h"
 #include "meta/attributes.h"
 #include "meta/names.h"
@@ -23,7 +24,8 @@ struct FilesystemOptions {
   size_t fetch_threads = 8;
   size_t upload_threads = 4;
   size_t hash_threads = 2;
-  bool upload = true;  // false: leave it to the next mount (tests)
+  std::shared_ptr<SharedMemory> memory;  // for handles and small drafts; null: a new one
+  bool upload = true;                    // false: leave it to the next mount (tests)
 };
 
 class Core;

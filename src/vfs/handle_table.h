@@ -7,8 +7,10 @@
 #include <unordered_map>
 
 #include "base/mutex.h"
+#include "base/slot_table.h"
 #include "meta/directory.h"
 #include "vfs/file.h"
+#include "vfs/shared_records.h"
 #include "vfs/types.h"
 
 namespace weir::vfs {
@@ -29,12 +31,17 @@ struct DirectoryHandle {
   bool batch_last GUARDED_BY(mutex) = false;    // the directory ends with it
 };
 
-/// Handles by number. Numbers are never used twice. Thread-safe; never blocks.
+/// Handles by number. Numbers are never used twice. What a successor needs of them lies in slots of the shared memory
+/// file; handles beyond its capacity have none. Thread-safe; never blocks.
 template <class T>
 class HandleTable {
  public:
-  HandleId add(std::shared_ptr<T> handle) {
-    HandleId id = ++last_;
+  explicit HandleTable(SlotTable& slots) : slots_(slots) {}
+
+  HandleId add(std::shared_ptr<T> handle, const HandleRecord& record) {
+    auto slot = slots_.allocate();
+    if (slot) slots_.find(*slot)->template as<HandleRecord>() = record;
+    HandleId id = slot ? slot->number() : kWithoutSlot | ++last_;
     Shard& shard = shard_of(id);
     MutexLock lock(shard.mutex);
     shard.handles.emplace(id, std::move(handle));
@@ -56,6 +63,7 @@ class HandleTable {
     if (found == shard.handles.end()) return nullptr;
     auto handle = std::move(found->second);
     shard.handles.erase(found);
+    if ((id & kWithoutSlot) == 0) slots_.free(SlotId::from_number(id));
     return handle;
   }
   size_t size() const {
@@ -72,8 +80,10 @@ class HandleTable {
     mutable Mutex mutex;
     std::unordered_map<HandleId, std::shared_ptr<T>> handles GUARDED_BY(mutex);
   };
+  static constexpr HandleId kWithoutSlot = HandleId{1} << 63;
   Shard& shard_of(HandleId id) { return shards_[id % shards_.size()]; }
 
+  SlotTable& slots_;
   std::atomic<HandleId> last_ = 0;
   std::array<Shard, 16> shards_;
 };

@@ -49,8 +49,7 @@ void Janitor::make_durable() {
     if (!synced) log::warning("barrier of the cache: {}", synced.error().what);
     if (synced) publications_synced_ = publications;
   }
-  if (Status synced = core_.volume.engine().barrier(); !synced)
-    log::warning("barrier of the metadata: {}", synced.error().what);
+  if (Status synced = core_.barrier(); !synced) log::warning("barrier of the metadata: {}", synced.error().what);
 }
 
 void Janitor::publish_again() {

@@ -9,8 +9,8 @@ namespace weir::vfs {
 class KernelCache {
  public:
   virtual ~KernelCache() = default;
-  /// Drops the node's pages and attributes; they are gone after drain(). Blocks while too many wait. Never from a thread
-  /// that answers the kernel's requests.
+  /// Drops the node's pages and attributes; they are gone after drain(). Blocks while too many wait. Never from a
+  /// thread that answers the kernel's requests.
   virtual void drop_content(KernelNode node) = 0;
   /// Blocks: until all that was dropped before is gone. As above.
   virtual void drain() = 0;

@@ -83,7 +83,7 @@ Result<CreatedFile> Filesystem::open_new(const Inode& inode, int open_flags) {
   }
   Opened opened;
   opened.keep_cache = true;
-  opened.handle = core_->handles.add(std::move(handle));
+  opened.handle = core_->handles.add(std::move(handle), {inode.id.value, static_cast<uint32_t>(open_flags), 0});
   return CreatedFile{core_->entry_of(inode), opened};
 }
 

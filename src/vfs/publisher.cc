@@ -78,7 +78,7 @@ struct Prepared {
 };
 
 Status prepare_memory(Core& core, File& file, Prepared& prepared) REQUIRES(file.mutex) {
-  const Bytes& bytes = file.draft->memory();
+  const Bytes bytes(file.draft->memory());
   if (bytes.size() <= limits::kInlineContentBytes) {
     prepared.change.inline_bytes = bytes;
   } else {
@@ -129,6 +129,7 @@ Status publish_draft(Core& core, meta::RequestId request, File& file) REQUIRES(f
 
   auto published = meta::publish(core.volume, request, prepared.change);
   if (!published && published.error().code == Code::kNotFound) {
+    core.drop_after_barrier(file.draft->take_leftovers());
     file.draft.reset();
     close_publication(core, file);
     return {};
@@ -138,6 +139,7 @@ Status publish_draft(Core& core, meta::RequestId request, File& file) REQUIRES(f
   // Merged with what another node published meanwhile: load it anew.
   file.version = as_written ? prepared.version : nullptr;
   file.generation = published->inode.generation;
+  core.drop_after_barrier(file.draft->take_leftovers());
   file.draft.reset();
   file.unsynced = !replaces_content;
   close_publication(core, file);
@@ -213,7 +215,7 @@ Status sync_published(Core& core, File& file) {
     MutexLock lock(file.mutex);
     if (file.version == version) file.unsynced = false;
   }
-  return core.volume.engine().barrier();
+  return core.barrier();
 }
 
 void hash_behind_writer(Core& core, const std::shared_ptr<File>& file) {

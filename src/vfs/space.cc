@@ -80,14 +80,19 @@ Status Filesystem::allocate(const Caller& /*caller*/, HandleId id, uint32_t mode
   if ((mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) != 0)
     return error(Code::kUnsupported, "fallocate mode {:#x} is not one of plain, keep size, punch hole and zero range",
                  mode);
-  auto needed = [&](const Draft& draft, const Given& given) { return draft.needed_to_write(offset, length, given); };
   if ((mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) != 0)
-    return change_draft(*core_, *handle->file, needed,
-                        [&](Draft& draft, const Given& given) { return draft.zero(offset, length, keep_size, given); });
+    return change_draft(
+        *core_, *handle->file,
+        [&](const Draft& draft, const Given& given) { return draft.needed_to_zero(offset, length, keep_size, given); },
+        [&](Draft& draft, const Given& given) { return draft.zero(offset, length, keep_size, given); });
   if (keep_size) return {};
-  return change_draft(*core_, *handle->file, needed, [&](Draft& draft, const Given& given) -> Status {
-    return offset + length > draft.size() ? draft.truncate(offset + length, given) : Status();
-  });
+  const uint64_t end = offset + length;
+  return change_draft(
+      *core_, *handle->file,
+      [&](const Draft& draft, const Given& given) {
+        return end > draft.size() ? draft.needed_to_truncate(end, given) : std::nullopt;
+      },
+      [&](Draft& draft, const Given& given) { return end > draft.size() ? draft.truncate(end, given) : Status(); });
 }
 
 Result<uint64_t> Filesystem::seek(HandleId id, uint64_t offset, bool data) {
@@ -128,7 +133,7 @@ Result<uint64_t> Filesystem::copy_range(const Caller& caller, HandleId from, uin
     Status copied = !shared   ? Status(Failure(shared.error()))
                     : *shared ? Status()
                               : copy.bytes(at, to_offset + done, piece);
-    if (!copied && done == 0) return failure(copied.error());
+    if (!copied && done == 0) return Failure(copied.error());
     if (!copied) length = done;
     done += piece;
   }

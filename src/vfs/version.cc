@@ -67,8 +67,8 @@ bool Version::is_local(uint64_t offset, uint64_t count) {
 }
 
 Status Version::read(uint64_t offset, std::span<char> buffer) {
-  CHECK(offset + buffer.size() <= size_);
   if (buffer.empty()) return {};
+  CHECK(offset + buffer.size() <= size_);
   if (has_image()) {
     ASSIGN_OR_RETURN(auto opened, image());
     return read_image(*opened, offset, buffer);

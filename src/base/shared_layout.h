@@ -8,7 +8,7 @@
 
 /// The records of the shared memory file, byte for byte: docs/shared-memory.md. No pointers: another process reads
 /// them.
-namespace weir::fuse {
+namespace weir {
 
 inline constexpr std::array<char, 8> kSharedMagic = {'W', 'E', 'I', 'R', 'S', 'H', 'M', '\0'};
 inline constexpr uint32_t kSharedLayoutVersion = 1;
@@ -61,4 +61,4 @@ static_assert(sizeof(RequestState) == kSharedSlotBytes && sizeof(SharedSlot) == 
 static_assert(sizeof(SharedHeader) == 24 + 5 * sizeof(SharedRegion) && sizeof(SharedHeader) <= kSharedPageBytes);
 static_assert(std::atomic<uint64_t>::is_always_lock_free && std::atomic<uint32_t>::is_always_lock_free);
 
-}  // namespace weir::fuse
+}  // namespace weir

@@ -1,10 +1,10 @@
-#include "fuse/slot_table.h"
+#include "base/slot_table.h"
 
 #include <algorithm>
 
 #include "base/check.h"
 
-namespace weir::fuse {
+namespace weir {
 
 SlotTable::SlotTable(std::span<SharedSlot> slots) : slots_(slots) {
   // A generation above 0 tells a slot that was used once from one whose page was never touched.
@@ -75,4 +75,4 @@ uint32_t SlotTable::in_use() const {
   return in_use_;
 }
 
-}  // namespace weir::fuse
+}  // namespace weir

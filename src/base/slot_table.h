@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "base/mutex.h"
-#include "fuse/shared_layout.h"
+#include "base/shared_layout.h"
 
-namespace weir::fuse {
+namespace weir {
 
 /// Names a slot for as long as it is allocated: a freed and reused slot has another generation. As a number it is what
 /// the kernel gets for a file handle; never 0.
@@ -51,4 +51,4 @@ class SlotTable {
   uint32_t in_use_ GUARDED_BY(mutex_) = 0;
 };
 
-}  // namespace weir::fuse
+}  // namespace weir

@@ -8,10 +8,10 @@
 #include "base/file_descriptor.h"
 #include "base/limits.h"
 #include "base/result.h"
-#include "fuse/shared_layout.h"
-#include "fuse/slot_table.h"
+#include "base/shared_layout.h"
+#include "base/slot_table.h"
 
-namespace weir::fuse {
+namespace weir {
 
 struct SharedMemoryOptions {
   uint32_t requests = limits::kSharedRequests;
@@ -63,4 +63,4 @@ class SharedMemory {
   std::unique_ptr<SlotTable> contents_;
 };
 
-}  // namespace weir::fuse
+}  // namespace weir

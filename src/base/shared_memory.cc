@@ -1,4 +1,4 @@
-#include "fuse/shared_memory.h"
+#include "base/shared_memory.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -9,7 +9,7 @@
 
 #include "base/check.h"
 
-namespace weir::fuse {
+namespace weir {
 
 namespace {
 
@@ -131,4 +131,4 @@ std::span<char> SharedMemory::content(uint32_t index) {
   return {record(header().contents, index), limits::kSmallContentBytes};
 }
 
-}  // namespace weir::fuse
+}  // namespace weir

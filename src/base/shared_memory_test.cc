@@ -1,4 +1,4 @@
-#include "fuse/shared_memory.h"
+#include "base/shared_memory.h"
 
 #include <gtest/gtest.h>
 #include <sys/mman.h>
@@ -10,7 +10,7 @@
 #include <set>
 #include <thread>
 
-namespace weir::fuse {
+namespace weir {
 namespace {
 
 struct Record {
@@ -184,4 +184,4 @@ TEST(SlotTable, ThreadsNeverGetTheSameSlot) {
 }
 
 }  // namespace
-}  // namespace weir::fuse
+}  // namespace weir
