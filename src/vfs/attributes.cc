@@ -22,8 +22,9 @@ Status truncate(Core& core, File& file, uint64_t size) {
 }  // namespace
 
 Result<Attributes> Filesystem::get_attributes(KernelNode node) {
+  const uint64_t begun = core_->publications;
   ASSIGN_OR_RETURN(Inode inode, meta::get_inode(core_->volume, node.inode()));
-  return core_->attributes_of(inode);
+  return core_->attributes_of(inode, begun);
 }
 
 Result<Attributes> Filesystem::set_attributes(const Caller& caller, KernelNode node, const SetAttributes& wanted) {
@@ -45,10 +46,11 @@ Result<Attributes> Filesystem::set_attributes(const Caller& caller, KernelNode n
   }
   // Who has it open for writing publishes the new size later, together with what is written.
   if (wanted.size && done && file->writers == 0) done = publish(*core_, {}, *file);
+  const uint64_t begun = core_->publications;
   Result<Inode> inode = done ? meta::set_attributes(core_->volume, core_->request(caller), node.inode(), change)
                              : Result<Inode>(Failure(done.error()));
   Result<Attributes> attributes =
-      inode ? Result<Attributes>(core_->attributes_of(*inode)) : Result<Attributes>(Failure(inode.error()));
+      inode ? Result<Attributes>(core_->attributes_of(*inode, begun)) : Result<Attributes>(Failure(inode.error()));
   core_->let_go(std::move(file));
   return attributes;
 }

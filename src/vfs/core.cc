@@ -35,6 +35,30 @@ uint64_t allocated_bytes(const Inode& inode) {
 
 constexpr uint64_t blocks_512(uint64_t bytes) { return (bytes + 4095) / 4096 * 8; }
 
+Attributes published_attributes(const Inode& inode) {
+  Attributes attributes;
+  attributes.inode = inode.id;
+  attributes.mode = inode.mode | mode_bits_of(inode.type);
+  attributes.link_count = inode.link_count;
+  attributes.uid = inode.uid;
+  attributes.gid = inode.gid;
+  attributes.device = inode.device;
+  attributes.size = inode.type == FileType::kSymlink ? inode.symlink_target.size() : inode.size;
+  attributes.blocks_512 = blocks_512(allocated_bytes(inode));
+  attributes.atime_ns = inode.atime_ns;
+  attributes.mtime_ns = inode.mtime_ns;
+  attributes.ctime_ns = inode.ctime_ns;
+  attributes.btime_ns = inode.btime_ns;
+  return attributes;
+}
+
+void add_draft(const Draft& draft, Attributes& attributes) {
+  attributes.size = draft.size();
+  attributes.blocks_512 = blocks_512(draft.allocated_bytes());
+  attributes.mtime_ns = draft.mtime_ns();
+  attributes.ctime_ns = std::max(attributes.ctime_ns, attributes.mtime_ns);
+}
+
 }  // namespace
 
 Core::Core(meta::Volume& a_volume, cache::Cache& a_cache, object::ObjectStore& a_store,
@@ -82,33 +106,33 @@ Result<std::shared_ptr<Version>> Core::version_of(File& file) {
   return file.version;
 }
 
-Attributes Core::attributes_of(const Inode& inode) {
-  Attributes attributes;
-  attributes.inode = inode.id;
-  attributes.mode = inode.mode | mode_bits_of(inode.type);
-  attributes.link_count = inode.link_count;
-  attributes.uid = inode.uid;
-  attributes.gid = inode.gid;
-  attributes.device = inode.device;
-  attributes.size = inode.type == FileType::kSymlink ? inode.symlink_target.size() : inode.size;
-  attributes.blocks_512 = blocks_512(allocated_bytes(inode));
-  attributes.atime_ns = inode.atime_ns;
-  attributes.mtime_ns = inode.mtime_ns;
-  attributes.ctime_ns = inode.ctime_ns;
-  attributes.btime_ns = inode.btime_ns;
+Attributes Core::attributes_of(const Inode& inode, uint64_t begun) {
+  Attributes attributes = published_attributes(inode);
   if (inode.type != FileType::kFile) return attributes;
   if (FileRef file = files.find(inode.id)) {
     {
       MutexLock lock(file->mutex);
-      if (file->draft && file->draft->changed()) {
-        attributes.size = file->draft->size();
-        attributes.blocks_512 = blocks_512(file->draft->allocated_bytes());
-        attributes.mtime_ns = file->draft->mtime_ns();
-        attributes.ctime_ns = std::max(attributes.ctime_ns, attributes.mtime_ns);
-      }
+      if (file->draft && file->draft->changed()) add_draft(*file->draft, attributes);
     }
     let_go(std::move(file));
   }
+  return publications == begun ? attributes : attributes_again(attributes);
+}
+
+Attributes Core::attributes_again(const Attributes& before) {
+  // While it has a user, the file knows of every publish.
+  FileRef file = files.acquire(before.inode);
+  Attributes attributes = before;
+  for (bool current = false; !current;) {
+    auto inode = meta::get_inode(volume, before.inode);
+    if (!inode) break;
+    attributes = published_attributes(*inode);
+    MutexLock lock(file->mutex);
+    const bool changed = file->draft && file->draft->changed();
+    if (changed) add_draft(*file->draft, attributes);
+    current = changed || file->generation <= inode->generation;
+  }
+  let_go(std::move(file));
   return attributes;
 }
 

@@ -37,9 +37,10 @@ class Core {
 
   /// The published content of the file, loaded if it is not yet. NotFound: the inode is gone.
   Result<std::shared_ptr<Version>> version_of(File& file);
-  /// `inode` as stat shows it: with the size and times of unpublished writes.
-  Attributes attributes_of(const Inode& inode);
-  Entry entry_of(const Inode& inode) { return {KernelNode::of(inode.id, 0), attributes_of(inode)}; }
+  /// `inode` as stat shows it: with the size and times of unpublished writes. `begun` is what `publications` was before
+  /// `inode` was read: what was a draft then may be published since, and is read again.
+  Attributes attributes_of(const Inode& inode, uint64_t begun);
+  Entry entry_of(const Inode& inode, uint64_t begun) { return {KernelNode::of(inode.id, 0), attributes_of(inode, begun)}; }
   /// The user lets go of the file; the last one of an orphan erases it.
   void let_go(FileRef file);
   /// A file lost a name, as `removed` says: if it is still in use it goes when its last user does.
@@ -67,13 +68,15 @@ class Core {
   /// Contents that lie in the cache's journal and are not published yet. While there are any, a journal record whose
   /// chunks are unknown to the volume may belong to one of them.
   std::atomic<uint64_t> open_publications = 0;
-  std::atomic<uint64_t> publications = 0;            // since the start
+  std::atomic<uint64_t> publications = 0;            // since the start; counted under the file's mutex
   std::atomic<KernelCache*> kernel_cache = nullptr;  // null: no kernel
   Mutex collecting;                                  // one collector at a time
   std::unique_ptr<Uploader> uploader;                // null when options.upload is false
   std::unique_ptr<Janitor> janitor;
 
  private:
+  Attributes attributes_again(const Attributes& before);
+
   const uint64_t request_base_;
   mutable Mutex mutex_;
   std::vector<std::string> reports_ GUARDED_BY(mutex_);

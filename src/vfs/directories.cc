@@ -68,10 +68,11 @@ Status Filesystem::read_directory(HandleId id, uint64_t cookie, bool plus,
 Status Filesystem::read_plus(const DirectoryHandle& handle, uint64_t cookie,
                              const std::function<bool(const DirectoryItem&)>& take) {
   while (true) {
+    const uint64_t begun = core_->publications;
     ASSIGN_OR_RETURN(auto entries, read_batch(*core_, handle.inode, cookie, kBatchEntriesPlus, true));
     for (const meta::DirectoryEntry& entry : entries) {
       DirectoryItem item{entry.name, entry.cookie, entry.type, entry.inode, std::nullopt};
-      if (entry.attributes) item.entry = core_->entry_of(*entry.attributes);
+      if (entry.attributes) item.entry = core_->entry_of(*entry.attributes, begun);
       if (!take(item)) return {};
       cookie = entry.cookie;
     }

@@ -39,14 +39,16 @@ Status sync_before_replacing(Core& core, const Inode& moved) {
 }  // namespace
 
 Result<Entry> Filesystem::lookup(KernelNode parent, std::string_view name) {
+  const uint64_t begun = core_->publications;
   ASSIGN_OR_RETURN(Inode inode, meta::lookup(core_->volume, parent.inode(), name));
-  return core_->entry_of(inode);
+  return core_->entry_of(inode, begun);
 }
 
 Result<Entry> Filesystem::make(const Caller& caller, KernelNode parent, std::string_view name,
                                const meta::NewInode& wanted) {
+  const uint64_t begun = core_->publications;
   ASSIGN_OR_RETURN(Inode inode, meta::make(core_->volume, core_->request(caller), parent.inode(), name, wanted));
-  return core_->entry_of(inode);
+  return core_->entry_of(inode, begun);
 }
 
 Result<CreatedFile> Filesystem::create(const Caller& caller, KernelNode parent, std::string_view name,
@@ -81,10 +83,11 @@ Result<CreatedFile> Filesystem::open_new(const Inode& inode, int open_flags) {
     }
     handle->file->orphan = inode.link_count == 0;
   }
+  const uint64_t begun = core_->publications;
   Opened opened;
   opened.keep_cache = true;
   opened.handle = core_->handles.add(std::move(handle), {inode.id.value, static_cast<uint32_t>(open_flags), 0});
-  return CreatedFile{core_->entry_of(inode), opened};
+  return CreatedFile{core_->entry_of(inode, begun), opened};
 }
 
 Result<Entry> Filesystem::link(const Caller& caller, KernelNode node, KernelNode parent, std::string_view name) {
@@ -93,6 +96,7 @@ Result<Entry> Filesystem::link(const Caller& caller, KernelNode node, KernelNode
     core_->let_go(std::move(file));
     TRY(published);
   }
+  const uint64_t begun = core_->publications;
   ASSIGN_OR_RETURN(Inode inode, meta::link(core_->volume, core_->request(caller), node.inode(), parent.inode(), name));
   if (FileRef file = core_->files.find(inode.id)) {
     {
@@ -101,7 +105,7 @@ Result<Entry> Filesystem::link(const Caller& caller, KernelNode node, KernelNode
     }
     core_->let_go(std::move(file));
   }
-  return core_->entry_of(inode);
+  return core_->entry_of(inode, begun);
 }
 
 Status Filesystem::unlink(const Caller& caller, KernelNode parent, std::string_view name) {
