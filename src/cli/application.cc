@@ -26,6 +26,11 @@ int complain(std::ostream& errors, const std::string& what, int exit_code) {
   return exit_code;
 }
 
+void add_all_options(Command& command, CLI::App& app, bool& json) {
+  command.add_options(app);
+  app.add_flag("--json", json, "Print one JSON document on standard output and nothing else.");
+}
+
 Command* find_command(std::span<const std::unique_ptr<Command>> commands, const std::string& name) {
   for (const auto& command : commands)
     if (command->manual().name == name) return command.get();
@@ -42,7 +47,8 @@ int show_help(std::span<const std::unique_ptr<Command>> commands, std::span<cons
   if (command == nullptr)
     return complain(errors, "there is no command '" + arguments[0] + "'; see: weir help", kWrongUsage);
   CLI::App app;
-  command->add_options(app);
+  bool json = false;
+  add_all_options(*command, app, json);
   out << manual_page(command->manual(), app);
   return 0;
 }
@@ -51,8 +57,7 @@ int run_command(Command& command, std::span<const std::string> arguments, std::o
   CLI::App app;
   app.name("weir " + command.manual().name);
   bool json = false;
-  command.add_options(app);
-  app.add_flag("--json", json, "Print one JSON document on standard output and nothing else.");
+  add_all_options(command, app, json);
   try {
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // as CLI11 takes them
     app.parse(reversed);

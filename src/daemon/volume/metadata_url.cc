@@ -4,24 +4,13 @@
 #include <cctype>
 
 #include "fuse/mount_info.h"
+#include "kv/postgres/postgres_url.h"
 
 namespace weir {
 
 namespace {
 
 constexpr std::string_view kRocksdb = "rocksdb://";
-
-/// "postgres://user:secret@host/db?password=x" without what stands between user and host, and without the query.
-std::string without_credentials(std::string_view url) {
-  std::string shown(url.substr(0, url.find('?')));
-  size_t authority = shown.find("://") + 3;
-  size_t end = std::min(shown.find('/', authority), shown.size());
-  size_t at = shown.rfind('@', end);
-  if (at == std::string::npos || at < authority) return shown;
-  size_t colon = shown.find(':', authority);
-  if (colon < at) shown.erase(colon, at - colon);
-  return shown;
-}
 
 Result<MetadataUrl> embedded(std::string_view text, std::string_view path) {
   if (path.find('\0') != std::string_view::npos)
@@ -50,8 +39,10 @@ Result<MetadataUrl> parse_metadata_url(std::string_view text) {
       return error(Code::kInvalid, "'{}' does not name an absolute path; write rocksdb:///path", text);
     return embedded(text, path);
   }
-  if (text.starts_with("postgres://") || text.starts_with("postgresql://"))
-    return MetadataUrl{std::string(text), "", without_credentials(text)};
+  if (text.starts_with("postgres://") || text.starts_with("postgresql://")) {
+    ASSIGN_OR_RETURN(kv::PostgresUrl parsed, kv::parse_postgres_url(std::string(text)));
+    return MetadataUrl{std::string(text), "", parsed.display};
+  }
   if (looks_like_url(text))
     return error(Code::kInvalid,
                  "'{}' is not a metadata URL; write a path, rocksdb:///path or postgres://host/database", text);
