@@ -68,7 +68,7 @@ Result<bool> Cache::read_chunk(const ChunkId& id, std::span<char> buffer) {
     for (const ChunkPlace& place : places) {
       Result<bool> found = state_->read_place(place, id, verified, buffer);
       if (found && *found) return true;
-      if (!found) failed = tl::unexpected<Error>(found.error());
+      if (!found) failed = Failure(found.error());
     }
   }
   TRY(failed);

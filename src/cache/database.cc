@@ -76,7 +76,7 @@ Status Database::closed() const {
 }
 
 Result<std::optional<Bytes>> Database::get(std::string_view key) {
-  std::shared_lock lock(mutex_);
+  ReaderLock lock(mutex_);
   if (!database_) return closed().map([] { return std::optional<Bytes>(); });
   rocksdb::PinnableSlice value;
   rocksdb::Status status = database_->Get(rocksdb::ReadOptions(), database_->DefaultColumnFamily(), slice(key), &value);
@@ -87,7 +87,7 @@ Result<std::optional<Bytes>> Database::get(std::string_view key) {
 
 Status Database::write(Batch& batch, Log log) {
   if (broken_) TRY(open_again());
-  std::shared_lock lock(mutex_);
+  ReaderLock lock(mutex_);
   if (!database_) return closed();
   rocksdb::WriteOptions options;
   options.disableWAL = log == Log::kNone;
@@ -100,7 +100,7 @@ Status Database::write(Batch& batch, Log log) {
 /// RocksDB can resume after a failed write by itself, but aborts when it then goes on with a log whose last append
 /// failed (github.com/facebook/rocksdb/issues/12998). So nothing is written to it until it has been opened anew.
 Status Database::open_again() {
-  std::unique_lock lock(mutex_);
+  WriterLock lock(mutex_);
   if (!broken_) return {};
   struct statvfs disk {};
   const bool looked = ::statvfs(path_.c_str(), &disk) == 0;
@@ -120,7 +120,7 @@ Status Database::open_again() {
 }
 
 Status Database::sync_log() {
-  std::shared_lock lock(mutex_);
+  ReaderLock lock(mutex_);
   if (!database_) return closed();
   rocksdb::Status status = database_->FlushWAL(true);
   if (status.ok()) return {};
@@ -130,7 +130,7 @@ Status Database::sync_log() {
 
 Status Database::scan(std::string_view prefix, std::string_view from,
                       const std::function<bool(std::string_view key, std::string_view value)>& visit) {
-  std::shared_lock lock(mutex_);
+  ReaderLock lock(mutex_);
   if (!database_) return closed();
   std::unique_ptr<rocksdb::Iterator> rows(database_->NewIterator(rocksdb::ReadOptions()));
   for (rows->Seek(slice(from)); rows->Valid() && rows->key().starts_with(slice(prefix)); rows->Next())
@@ -140,7 +140,7 @@ Status Database::scan(std::string_view prefix, std::string_view from,
 }
 
 uint64_t Database::unwritten_bytes() {
-  std::shared_lock lock(mutex_);
+  ReaderLock lock(mutex_);
   uint64_t bytes = 0;
   if (database_) database_->GetIntProperty(rocksdb::DB::Properties::kCurSizeAllMemTables, &bytes);
   return bytes;

@@ -4,11 +4,11 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <shared_mutex>
 #include <string>
 #include <string_view>
 
 #include "base/bytes.h"
+#include "base/mutex.h"
 #include "base/result.h"
 
 namespace rocksdb {
@@ -80,7 +80,7 @@ class Database {
   const std::string path_;
   const DatabaseMemory& memory_;
   // Exclusive while the database is opened again.
-  std::shared_mutex mutex_;
+  SharedMutex mutex_;
   std::unique_ptr<rocksdb::DB> database_;  // none if it could not be opened again
   std::atomic<bool> broken_ = false;       // a write failed
   int64_t next_attempt_ns_ = 0;            // of opening it again

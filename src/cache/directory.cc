@@ -53,7 +53,7 @@ Result<Directory> Directory::open(const Options& options) {
 Status Directory::lock() {
   const std::string& root = layout_.root();
   auto opened = io::open_file(layout_.lock_file(), O_RDWR | O_CREAT);
-  if (!opened) return explain(tl::unexpected<Error>(opened.error()), root);
+  if (!opened) return explain(Failure(opened.error()), root);
   lock_fd_ = std::move(*opened);
   if (::flock(lock_fd_.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) return errno_error(errno, fmt::format("lock {}", layout_.lock_file()));
@@ -76,7 +76,7 @@ Result<bool> Directory::identify(const Options& options) {
     identity_.volume_id = options.volume_id;
     return false;
   }
-  if (!text) TRY(explain(tl::unexpected<Error>(text.error()), root));
+  if (!text) TRY(explain(Failure(text.error()), root));
   Result<Identity> identity = Identity::decode(*text);
   if (!identity)
     return error(identity.error().code, "cache directory {} cannot be used: {}", root, identity.error().what);

@@ -133,7 +133,7 @@ Result<Cache::State::ImageFile> Cache::State::open_file(const ManifestId& id, bo
   for (bool final : {final_expected, !final_expected}) {
     auto fd = io::open_file(layout.image(id, final), final ? O_RDONLY : O_RDWR);
     if (fd) return ImageFile{std::move(*fd), final};
-    if (fd.error().code != Code::kNotFound) return tl::unexpected<Error>(fd.error());
+    if (fd.error().code != Code::kNotFound) return Failure(fd.error());
   }
   return ImageFile();
 }

@@ -72,7 +72,7 @@ Status Index::for_each(const std::function<void(const ManifestId& id, const Imag
     if (row && key.size() != 1 + kNameBytes)
       row = error(Code::kCorrupt, "image entry has a key of {} bytes", key.size());
     if (!row) {
-      failed = tl::unexpected<Error>(row.error());
+      failed = Failure(row.error());
       return false;
     }
     visit(ManifestId::from_bytes(key.substr(1)), *row);

@@ -73,7 +73,7 @@ Status Journal::load(const VisitImage& visit) {
   TRY(database_.scan(kRecordPrefix, kRecordPrefix, [&](std::string_view key, std::string_view value) {
     Result<Unstored> record = decode(key, value);
     if (!record) {
-      failed = tl::unexpected<Error>(record.error());
+      failed = Failure(record.error());
       return false;
     }
     last = record->sequence;
@@ -204,7 +204,7 @@ Result<std::vector<Unstored>> Journal::unstored(uint64_t after, size_t limit) {
   Status failed;
   TRY(database_.scan(kRecordPrefix, record_key(after + 1), [&](std::string_view key, std::string_view value) {
     Result<Unstored> record = decode(key, value);
-    if (!record) failed = tl::unexpected<Error>(record.error());
+    if (!record) failed = Failure(record.error());
     if (!record || record->sequence > last) return false;
     records.push_back(std::move(*record));
     return records.size() < limit;
@@ -240,7 +240,7 @@ Status Journal::for_each_staging(const std::function<void(uint64_t id, StagingRo
   TRY(database_.scan(kStagingPrefix, kStagingPrefix, [&](std::string_view key, std::string_view value) {
     Result<StagingRow> row = StagingRow::decode(value);
     if (!row) {
-      failed = tl::unexpected<Error>(row.error());
+      failed = Failure(row.error());
       return false;
     }
     visit(Decoder(key.substr(kStagingPrefix.size())).u64(), std::move(*row));

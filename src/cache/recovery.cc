@@ -186,7 +186,7 @@ Status Cache::State::recover_staging(const std::vector<Journal::ImageRecord>& un
     }
     const std::string path = layout.staging(id);
     auto fd = io::open_file(path, O_RDWR);
-    if (!fd && fd.error().code != Code::kNotFound) return tl::unexpected<Error>(fd.error());
+    if (!fd && fd.error().code != Code::kNotFound) return Failure(fd.error());
     if (!fd) {
       log::warning("staging file {} did not survive the power loss; it was never synced", id);
       TRY(journal->erase_staging(id));

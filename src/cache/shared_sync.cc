@@ -22,7 +22,7 @@ Status SharedSync::run() {
   }
   // A later failure counts for this caller too: syncs report a lost write once only.
   Status result;
-  if (last_failed_ >= wanted) result = tl::unexpected<Error>(failure_);
+  if (last_failed_ >= wanted) result = Failure(failure_);
   mutex_.unlock();
   return result;
 }

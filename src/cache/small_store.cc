@@ -81,7 +81,7 @@ Status SmallStore::count() {
   Status failed;
   TRY(index_.scan(kPlacePrefix, kPlacePrefix, [&](std::string_view, std::string_view value) {
     Result<Place> place = Place::decode(value);
-    if (!place) failed = tl::unexpected<Error>(place.error());
+    if (!place) failed = Failure(place.error());
     if (!place) return false;
     ++contents;
     bytes += place->length;
@@ -120,7 +120,7 @@ Result<std::optional<Bytes>> SmallStore::get(const ChunkId& id) {
 Result<std::optional<Bytes>> SmallStore::read(const Place& place) {
   auto file = io::open_file(layout_.small(place.segment), O_RDONLY);
   if (!file && file.error().code == Code::kNotFound) return std::optional<Bytes>();
-  if (!file) return tl::unexpected<Error>(file.error());
+  if (!file) return Failure(file.error());
   Bytes bytes(place.length, '\0');
   ASSIGN_OR_RETURN(size_t got, io::read_at(file->get(), bytes.data(), bytes.size(), place.offset));
   if (got != bytes.size() || crc32c(bytes) != place.checksum) return std::optional<Bytes>();
@@ -151,7 +151,7 @@ Result<SmallStore::Place> SmallStore::append(std::string_view bytes) {
   auto& [segment, size] = *segments_.rbegin();
   if (Status written = io::write_at(current_.get(), bytes, size); !written) {
     // What was written in part is overwritten by the next content.
-    return tl::unexpected<Error>(written.error());
+    return Failure(written.error());
   }
   Place place{segment, static_cast<uint32_t>(size), static_cast<uint32_t>(bytes.size()), crc32c(bytes)};
   size += bytes.size();

@@ -53,7 +53,8 @@ TEST(Acl, RefusesWhatIsNotWellFormed) {
   EXPECT_FALSE(Acl::parse(join({kOwner, kOther, kOwningGroup}))) << "out of order";
   EXPECT_FALSE(Acl::parse(join({kOwner, kUser, kOwningGroup, kOther}))) << "a named user needs a mask";
   EXPECT_FALSE(Acl::parse(join({kOwner, kOwningGroup, kMask, kMask, kOther})));
-  EXPECT_FALSE(Acl::parse(join({kOwner, std::string_view("\4\0\10\0\377\377\377\377", 8), kOther}))) << "rights above rwx";
+  EXPECT_FALSE(Acl::parse(join({kOwner, std::string_view("\4\0\10\0\377\377\377\377", 8), kOther})))
+      << "rights above rwx";
   EXPECT_FALSE(Acl::parse(join({kOwner, std::string_view("\3\0\7\0\377\377\377\377", 8), kOther}))) << "no such tag";
   EXPECT_FALSE(Acl::parse(join({kOwner, std::string_view("\2\0\5\0\377\377\377\377", 8), kOwningGroup, kMask, kOther})))
       << "a user without number";

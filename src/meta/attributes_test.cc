@@ -112,9 +112,7 @@ TEST_P(AttributesTest, XattrsAreSetListedAndRemoved) {
 
 TEST_P(AttributesTest, XattrsAreCreatedOrReplacedAsAsked) {
   Inode file = make_file("a");
-  auto set_with = [&](XattrMode mode) {
-    return outcome(set_xattr(volume(), {}, file.id, "user.a", "x", mode, false));
-  };
+  auto set_with = [&](XattrMode mode) { return outcome(set_xattr(volume(), {}, file.id, "user.a", "x", mode, false)); };
   EXPECT_EQ(set_with(XattrMode::kReplace), "no_attribute");
   EXPECT_EQ(set_with(XattrMode::kCreate), "ok");
   EXPECT_EQ(set_with(XattrMode::kCreate), "exists");
@@ -163,9 +161,9 @@ TEST_P(AttributesTest, AnAccessAclSetsTheMode) {
 TEST_P(AttributesTest, AnAclThatSaysNoMoreThanTheModeIsNotKept) {
   Inode file = make_file("a");
   set_value(file.id, kAccessAcl, extended_acl());
-  Inode now = set_value(
-      file.id, kAccessAcl,
-      acl_value({{Tag::kUserObject, 7, kNone}, {Tag::kGroupObject, 5, kNone}, {Tag::kOther, 1, kNone}}));
+  Inode now =
+      set_value(file.id, kAccessAcl,
+                acl_value({{Tag::kUserObject, 7, kNone}, {Tag::kGroupObject, 5, kNone}, {Tag::kOther, 1, kNone}}));
   EXPECT_EQ(now.mode, 0751u);
   EXPECT_FALSE(now.has_xattrs);
   EXPECT_EQ(outcome(get_xattr(volume(), file.id, kAccessAcl)), "no_attribute");

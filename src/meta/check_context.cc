@@ -12,7 +12,7 @@ Status CheckContext::found(std::string kind, std::string what, InodeId about, co
   Problem problem{std::move(kind), std::move(what), fix != nullptr, false};
   if (fix && repair_) {
     auto fixed = run_transaction(volume_, RequestId{}, [&](Attempt& attempt) { return fix(attempt.transaction); });
-    if (!fixed) return tl::unexpected<Error>(std::move(fixed).error());
+    if (!fixed) return Failure(std::move(fixed).error());
     problem.repaired = true;
   }
   waiting_.push_back({std::move(problem), about});

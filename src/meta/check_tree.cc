@@ -392,7 +392,7 @@ Status TreeCheck::rescue(kv::Transaction& transaction, InodeId id, FileType type
   if (lost_and_found_.value == 0) {
     auto made = make(context_.volume(), {}, kRootInode, kLostAndFound, {.type = FileType::kDirectory, .mode = 0700});
     if (!made && made.error().code == Code::kExists) made = lookup(context_.volume(), kRootInode, kLostAndFound);
-    if (!made) return tl::unexpected<Error>(std::move(made).error());
+    if (!made) return Failure(std::move(made).error());
     lost_and_found_ = made->id;
   }
   const std::string name = fmt::format("#{}", id.value);

@@ -48,7 +48,7 @@ class Collector {
 
   Status mutate(const std::function<Status(kv::Transaction&)>& body) {
     auto done = run_transaction(volume_, RequestId{}, [&](Attempt& attempt) { return body(attempt.transaction); });
-    if (!done) return tl::unexpected<Error>(std::move(done).error());
+    if (!done) return Failure(std::move(done).error());
     return {};
   }
 

@@ -40,7 +40,7 @@ Result<std::vector<ChunkId>> load_chunks(kv::Transaction& transaction, const Ino
     ASSIGN_OR_RETURN(auto values, transaction.get_many(page_keys));
     for (size_t i = 0; i < indexes.size(); ++i) {
       const PageId page = pages[indexes[i]];
-      if (!values[i]) return tl::unexpected<Error>(missing_page(transaction, inode, page));
+      if (!values[i]) return Failure(missing_page(transaction, inode, page));
       ASSIGN_OR_RETURN(PageRow row, PageRow::decode(values[i]->bytes));
       const uint64_t begin = indexes[i] * limits::kPageChunkIds;
       if (row.chunks.size() != std::min<uint64_t>(limits::kPageChunkIds, total - begin))

@@ -55,7 +55,7 @@ Result<std::optional<Published>> publish_at_once(Volume& volume, RequestId reque
     return {};
   });
   if (needs_pages) return std::nullopt;
-  if (!earlier) return tl::unexpected<Error>(std::move(earlier).error());
+  if (!earlier) return Failure(std::move(earlier).error());
   if (*earlier) return rebuild_published(volume, change, offer);
   return published;
 }

@@ -72,7 +72,7 @@ class PagedPublish {
       ASSIGN_OR_RETURN(Inode now, read_inode(*volume_.engine().begin(), change_.inode));
       if (now.generation != base_.generation) return Step::kBaseChanged;
     }
-    return tl::unexpected<Error>(std::move(status).error());
+    return Failure(std::move(status).error());
   }
 
   /// Reads what is there and decides what becomes of each page: kept, a hole, or one to write.
@@ -182,7 +182,7 @@ class PagedPublish {
       return {};
     });
     if (base_changed) return Step::kBaseChanged;
-    if (!earlier) return tl::unexpected<Error>(std::move(earlier).error());
+    if (!earlier) return Failure(std::move(earlier).error());
     if (*earlier) {
       ASSIGN_OR_RETURN(published_, rebuild_published(volume_, change_, offer_));
       return Step::kDone;

@@ -116,7 +116,7 @@ Result<Removed> rebuild_removed(Volume& volume, Decoder& reply) {
   if (!removed.gone) {
     auto inode = get_inode(volume, removed.inode.id);
     if (inode) return Removed{std::move(*inode), false};
-    if (inode.error().code != Code::kNotFound) return tl::unexpected<Error>(inode.error());
+    if (inode.error().code != Code::kNotFound) return Failure(inode.error());
     removed.gone = true;
   }
   removed.inode.link_count = 0;

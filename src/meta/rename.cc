@@ -186,7 +186,7 @@ Result<Renamed> rebuild_renamed(Volume& volume, std::string_view earlier) {
   if (moved) {
     renamed.moved = std::move(*moved);
   } else if (moved.error().code != Code::kNotFound) {
-    return tl::unexpected<Error>(moved.error());
+    return Failure(moved.error());
   }
   if (reply.remaining() > 0) {
     ASSIGN_OR_RETURN(renamed.replaced, rebuild_removed(volume, reply));

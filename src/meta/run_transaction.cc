@@ -45,7 +45,7 @@ class Mutation {
         ASSIGN_OR_RETURN(bool committed, settle());
         if (committed) return std::nullopt;
       } else if (last_.code != Code::kConflict) {
-        return tl::unexpected<Error>(std::move(last_));
+        return Failure(std::move(last_));
       }
       ASSIGN_OR_RETURN(auto reply, look_again());
       if (reply) return reply;
@@ -149,7 +149,7 @@ Result<kv::Version> run_repeatable(kv::Engine& engine, Clock& clock, Random& ran
     } else {
       last = std::move(status).error();
     }
-    if (last.code != Code::kConflict && last.code != Code::kMaybeCommitted) return tl::unexpected<Error>(last);
+    if (last.code != Code::kConflict && last.code != Code::kMaybeCommitted) return Failure(last);
   }
   return error(Code::kUnavailable, "gave up after {} attempts: {}", limits::kTransactionAttempts, last.what);
 }

@@ -22,11 +22,11 @@ Result<std::unique_ptr<SlotPool>> SlotPool::open(Volume& volume) {
                    run_repeatable(volume.engine(), volume.clock(), volume.random(), [&](kv::Transaction& transaction) {
                      rows.assign(limits::kSlots, SlotRow());
                      auto values = transaction.get_many(slot_keys);
-                     if (!values) return Status(tl::unexpected<Error>(values.error()));
+                     if (!values) return Status(Failure(values.error()));
                      for (uint32_t number = 0; number < limits::kSlots; ++number) {
                        if (auto& value = (*values)[number]) {
                          auto row = SlotRow::decode(value->bytes);
-                         if (!row) return Status(tl::unexpected<Error>(row.error()));
+                         if (!row) return Status(Failure(row.error()));
                          rows[number] = std::move(*row);
                        }
                        transaction.put(slot_keys[number], rows[number].encode());

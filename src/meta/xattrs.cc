@@ -133,7 +133,7 @@ Result<Inode> set_xattr(Volume& volume, RequestId request, InodeId inode, std::s
     ASSIGN_OR_RETURN(changed, fold_deltas(attempt.transaction, std::move(row)));
     return {};
   });
-  if (!earlier) return tl::unexpected<Error>(std::move(earlier).error());
+  if (!earlier) return Failure(std::move(earlier).error());
   if (*earlier) return get_inode(volume, inode);
   return changed;
 }
@@ -152,7 +152,7 @@ Result<Inode> remove_xattr(Volume& volume, RequestId request, InodeId inode, std
     ASSIGN_OR_RETURN(changed, fold_deltas(attempt.transaction, std::move(row)));
     return {};
   });
-  if (!earlier) return tl::unexpected<Error>(std::move(earlier).error());
+  if (!earlier) return Failure(std::move(earlier).error());
   if (*earlier) return get_inode(volume, inode);
   return changed;
 }
