@@ -89,6 +89,12 @@ Result<std::shared_ptr<Image>> Cache::seal(std::unique_ptr<Staging>& staging, st
 
 Status Cache::forget_record(uint64_t staging_id) { return state_->journal->erase_staging(staging_id); }
 
+Result<std::unique_ptr<Staging>> Cache::take_over(Image& image) { return state_->take_over(image); }
+
+Status Cache::give_back(std::unique_ptr<Staging> staging, std::shared_ptr<const Manifest> manifest) {
+  return state_->give_back(std::move(staging), *manifest);
+}
+
 std::vector<Recovered> Cache::take_recovered() {
   MutexLock lock(state_->recovered_mutex);
   std::vector<Recovered> all;

@@ -97,6 +97,15 @@ class Cache {
                                       const std::vector<bool>& own, bool keep_record = false);
   /// Ends what `keep_record` began. Absence is fine.
   Status forget_record(uint64_t staging_id);
+  /// Makes the file of a complete image a staging file, so that whoever has the file open (the kernel, for readers of
+  /// one inode) sees what is written to it. The image is taken() from then on. What of it is not stored is copied into
+  /// an incomplete image first, which has its place. Requires: image.complete(), image.lend(). Stale: somebody else
+  /// took it. NoSpace.
+  Result<std::unique_ptr<Staging>> take_over(Image& image);
+  /// The way back: the file, which holds all of the content, becomes its complete image, safe against power loss. Only
+  /// for content of which every chunk is stored or recorded as unstored already. If somebody has the content's image
+  /// open, that one stays and the file goes.
+  Status give_back(std::unique_ptr<Staging> staging, std::shared_ptr<const Manifest> manifest);
   /// Left by an earlier life, in the order of their ids; each is given out once.
   std::vector<Recovered> take_recovered();
 

@@ -55,8 +55,20 @@ bool Image::mark_present(uint64_t index) {
 Status Image::read(uint64_t offset, std::span<char> buffer) const {
   CHECK(offset <= manifest_->size && buffer.size() <= manifest_->size - offset);
   ASSIGN_OR_RETURN(size_t got, io::read_at(fd_.get(), buffer.data(), buffer.size(), offset));
+  // It is taken before it is written, so what was read up to now is the content.
+  if (taken()) return error(Code::kStale, "image {} became a staging file", id_.hex());
   if (got == buffer.size()) return {};
   return error(Code::kCorrupt, "image {} ends at {}, its content at {}", id_.hex(), offset + got, manifest_->size);
+}
+
+bool Image::lend(InodeId inode) {
+  uint64_t nobody = 0;
+  return lent_to_.compare_exchange_strong(nobody, inode.value) || nobody == inode.value;
+}
+
+void Image::give_back(InodeId inode) {
+  uint64_t expected = inode.value;
+  lent_to_.compare_exchange_strong(expected, 0);
 }
 
 Result<bool> Image::read_unverified(uint64_t index, std::span<char> buffer) const {

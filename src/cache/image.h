@@ -9,6 +9,7 @@
 #include "base/file_descriptor.h"
 #include "base/mutex.h"
 #include "base/result.h"
+#include "cache/image_table.h"
 #include "model/manifest.h"
 
 namespace weir::cache {
@@ -30,13 +31,19 @@ class Image {
   uint64_t missing_chunks() const { return missing_.load(std::memory_order_acquire); }
 
   /// Copies bytes [offset, offset + buffer.size()) of the content. Requires: the chunks in that range are here, and the
-  /// range ends within the size. Blocks on the local disk.
+  /// range ends within the size. Stale: taken(). Blocks on the local disk.
   Status read(uint64_t offset, std::span<char> buffer) const;
   /// The bytes of chunk `index`, which the caller has checked against its id. Idempotent; concurrent calls for the same
   /// chunk are fine. When the last one is in, the file is synced and takes its final name. NoSpace leaves it as it was.
   Status fill(uint64_t index, std::string_view bytes);
   /// Descriptor of the file, for sendfile, mmap and passthrough. Owned by the image.
   int fd() const { return fd_.get(); }
+  /// Its file is being written (Cache::take_over): whoever wants the content opens the image again.
+  bool taken() const { return taken_.load(std::memory_order_acquire); }
+  /// The kernel reads the file for one inode at a time, since a writer of that inode takes the file over. False: it
+  /// does for another one.
+  bool lend(InodeId inode);
+  void give_back(InodeId inode);
 
  private:
   friend class Cache;
@@ -61,6 +68,9 @@ class Image {
   std::vector<uint32_t> unsaved_ GUARDED_BY(mutex_);  // became present since the index was told
   std::atomic<uint64_t> missing_{0};
   std::atomic<bool> lost_{false};  // the disk failed; the file is not used again
+  std::atomic<bool> taken_{false};
+  std::atomic<uint64_t> lent_to_{0};                // inode; 0: none
+  std::shared_ptr<ImageEntry::Open> taken_owners_;  // once taken(); guarded by the content's lock
 };
 
 }  // namespace weir::cache

@@ -168,6 +168,10 @@ void Cache::State::release(Image* image) {
   std::unique_ptr<Image> last;
   {
     MutexLock lock(locks.of(id.bytes()));
+    if (image->taken_owners_) {
+      if (--image->taken_owners_->owners == 0) last.reset(image);
+      return;
+    }
     bool there = images.update(id, [&](ImageEntry& entry) {
       if (--entry.open->owners == 0) last.reset(image);
     });
@@ -265,7 +269,9 @@ Result<bool> Cache::State::read_place(const ChunkPlace& place, const ChunkId& ch
     if (place.index >= manifest.chunks.size() || manifest.chunks[place.index] != chunk) return false;
     if (!verified) return held->read_unverified(place.index, buffer);
     if (!held->has(place.index)) return false;
-    TRY(held->read(chunk_offset(place.index), buffer));
+    Status read = held->read(chunk_offset(place.index), buffer);
+    if (!read && read.error().code == Code::kStale) return false;
+    TRY(read);
     return true;
   }
   std::optional<ImageEntry> entry = images.find(place.image);

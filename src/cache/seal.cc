@@ -44,14 +44,14 @@ void add_old_chunks(UnstoredImage& row, const UnstoredImage& old) {
   row.since_ns = std::min(row.since_ns, old.since_ns);
 }
 
-Status copy_chunk(int from, int to, uint64_t size, uint64_t index) {
+}  // namespace
+
+Status Cache::State::copy_chunk(int from, int to, uint64_t size, uint64_t index) {
   Bytes bytes(chunk_length(size, index), '\0');
   ASSIGN_OR_RETURN(size_t got, io::read_at(from, bytes.data(), bytes.size(), chunk_offset(index)));
-  if (got != bytes.size()) return error(Code::kIo, "staging file ends within chunk {}", index);
+  if (got != bytes.size()) return error(Code::kIo, "the file ends within chunk {}", index);
   return io::write_at(to, bytes, chunk_offset(index));
 }
-
-}  // namespace
 
 Result<std::shared_ptr<Image>> Cache::State::seal(std::unique_ptr<Staging>& staging,
                                                   const std::shared_ptr<const Manifest>& manifest,

@@ -54,6 +54,19 @@ Status Staging::truncate(uint64_t size) {
   return {};
 }
 
+bool Staging::has_no_other_writer() {
+  const std::string path = fmt::format("/proc/self/fd/{}", fd_.get());
+  auto reader = io::open_file(path, O_RDONLY);
+  if (!reader) return false;
+  // Our own descriptor would count. The file is ours by its name, so it can be opened again.
+  fd_.reset();
+  const bool alone = ::fcntl(reader->get(), F_SETLEASE, F_RDLCK) == 0;
+  if (alone) ::fcntl(reader->get(), F_SETLEASE, F_UNLCK);
+  auto writer = io::open_file(fmt::format("/proc/self/fd/{}", reader->get()), O_RDWR);
+  fd_ = writer ? std::move(*writer) : std::move(*reader);
+  return alone && writer;
+}
+
 Status Staging::punch(uint64_t offset, uint64_t length) {
   if (length == 0) return {};
   int done = ::fallocate(fd_.get(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),

@@ -28,6 +28,9 @@ class Staging {
   /// Unwritten ranges read as zeros, also behind the end.
   Status read(uint64_t offset, std::span<char> buffer) const;
   Status truncate(uint64_t size);
+  /// True if nobody but this object can write the file, not through a mapping either. Calls on the file must not run
+  /// meanwhile.
+  bool has_no_other_writer();
   /// Makes [offset, offset + length) read as zeros and frees its blocks.
   Status punch(uint64_t offset, uint64_t length);
 

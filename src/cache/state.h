@@ -77,7 +77,13 @@ struct Cache::State {
                                       bool keep_record);
   Status merge_locked(Sealing& sealing, Image& image);
   Result<std::shared_ptr<Image>> become_image_locked(Sealing& sealing);
+  static Status copy_chunk(int from, int to, uint64_t size, uint64_t index);
   Status mark_image_stored(const Unstored& record);
+
+  // Taking a file over for a writer (take_over.cc).
+  Result<std::unique_ptr<Staging>> take_over(Image& image);
+  Status give_back(std::unique_ptr<Staging> staging, const Manifest& manifest);
+  Status keep_unstored_locked(const Image& image, const Journal::ImageRecord& record);
 
   // Small content (small_contents.cc).
   /// Nothing when it is not here.

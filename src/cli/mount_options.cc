@@ -25,6 +25,11 @@ log::Level level_of(const std::string& name) {
   return log::Level::kInfo;
 }
 
+Passthrough passthrough_of(const std::string& name) {
+  if (name == "on") return Passthrough::kOn;
+  return name == "off" ? Passthrough::kOff : Passthrough::kAuto;
+}
+
 std::string absolute_or_empty(const std::string& path) { return path.empty() ? "" : fuse::lexically_absolute(path); }
 
 }  // namespace
@@ -65,6 +70,12 @@ void MountOptions::add_to(CLI::App& app) {
   app.add_option("--workers", workers_, "Threads that answer the kernel. Default: one a core, at least 2, at most 8.")
       ->type_name("N")
       ->check(CLI::Range(1, limits::kFuseWorkersMax));
+  app.add_option(
+         "--passthrough", passthrough_,
+         "Whether the kernel reads and maps complete files in the cache by itself, at the speed of the disk: on, "
+         "off, or auto, which is on where the kernel can (Linux 6.9 or newer, as root). Default: auto.")
+      ->type_name("WHEN")
+      ->check(one_of({"auto", "on", "off"}));
   app.add_flag("--nonempty", nonempty_, "Mount over a directory that has files, and hide them.");
 }
 
@@ -78,6 +89,7 @@ MountConfig MountOptions::config() const {
   config.read_timeout_ms = parse_duration_ms(read_timeout_).value_or(config.read_timeout_ms);
   if (allow_other_ || no_allow_other_) config.allow_other = allow_other_;
   config.over_files = nonempty_;
+  config.passthrough = passthrough_of(passthrough_);
   config.workers = workers_;
   config.log_file = absolute_or_empty(log_file_);
   return config;

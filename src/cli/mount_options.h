@@ -28,6 +28,7 @@ class MountOptions {
   std::string read_timeout_ = "60s";
   std::string log_file_;
   std::string log_level_ = "info";
+  std::string passthrough_ = "auto";
   bool foreground_ = false;
   bool nonempty_ = false;
   bool allow_other_ = false;

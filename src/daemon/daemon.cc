@@ -64,6 +64,15 @@ void raise_event(const FileDescriptor& event) {
   if (::write(event.get(), &one, sizeof one) < 0) log::error("an event is lost: {}", errno);
 }
 
+/// Passthrough is negotiated only if it is wanted: it limits what else the kernel does with the mount.
+fuse::ChannelOptions channel_options(Passthrough passthrough) {
+  fuse::ChannelOptions options;
+  if (passthrough == Passthrough::kOff) return options;
+  options.init.wanted |= fuse::kInitPassthrough;
+  options.init.max_stack_depth = 1;
+  return options;
+}
+
 std::string describe_loss(const ManifestId& image, const std::vector<ChunkId>& chunks) {
   return fmt::format("content {} lost {} chunks to a power failure before they were stored", image.hex(),
                      chunks.size());
@@ -156,12 +165,24 @@ Status Daemon::mount_volume() {
   int workers = config_.workers > 0 ? config_.workers : fuse::default_workers();
   ASSIGN_OR_RETURN(auto devices, fuse::open_devices(std::move(device), workers));
   handler_ = std::make_unique<fuse::Dispatcher>(*filesystem_);
-  ASSIGN_OR_RETURN(channel_, fuse::Channel::start(std::move(devices), memory_, *handler_));
+  ASSIGN_OR_RETURN(channel_,
+                   fuse::Channel::start(std::move(devices), memory_, *handler_, channel_options(config_.passthrough)));
   kernel_cache_ = std::make_unique<fuse::NotifiedKernelCache>(channel_->notifier());
-  filesystem_->connect(kernel_cache_.get());
+  TRY(check_passthrough());
+  filesystem_->connect(
+      {kernel_cache_.get(), channel_->backing_files(), channel_->negotiated().has(fuse::kInitDirectIoAllowMmap)});
   channel_watcher_ = std::thread([this] { watch_channel(); });
   if (!fuse::raise_read_ahead(config_.mount_point))
     log::info("the kernel's read-ahead stays as it is, as this user may not raise it");
+  return {};
+}
+
+Status Daemon::check_passthrough() {
+  if (channel_->backing_files() != nullptr || config_.passthrough == Passthrough::kOff) return {};
+  const std::string why = "this kernel cannot read files past the daemon (FUSE passthrough, Linux 6.9 or newer)";
+  if (config_.passthrough == Passthrough::kOn)
+    return error(Code::kUnsupported, "{}; mount with --passthrough auto", why);
+  log::info("{}; every read goes through the daemon", why);
   return {};
 }
 
@@ -240,7 +261,7 @@ Daemon::~Daemon() {
   // Still mounted only after a start that failed, or an unmount that did: nothing may be left that does not answer.
   Status unmounted = unmount(fuse::UnmountMode::kLazy);
   if (!unmounted && unmounted.error().code != Code::kNotFound) log::error("{}", unmounted.error().what);
-  if (filesystem_) filesystem_->connect(nullptr);
+  if (filesystem_) filesystem_->connect({});
   if (channel_) channel_->stop();
   if (channel_watcher_.joinable()) channel_watcher_.join();
   bool served = channel_ != nullptr;

@@ -74,6 +74,7 @@ class Daemon {
   Status open_cache();
   Status start_filesystem();
   Status mount_volume();
+  Status check_passthrough();
   Status start_control();
   void watch_channel();
   Wake wait(int64_t timeout_ms);

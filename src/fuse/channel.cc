@@ -53,6 +53,8 @@ Result<std::unique_ptr<Channel>> Channel::start(std::vector<FileDescriptor> devi
   TRY(channel->shake_hands(options));
   handler.start(channel->negotiated_);
   channel->notifier_ = std::make_unique<Notifier>(channel->port_);
+  if (channel->negotiated_.has(kInitPassthrough))
+    channel->backing_files_ = std::make_unique<KernelBackingFiles>(channel->port_);
   TRY(channel->start_workers());
   return channel;
 }

@@ -9,10 +9,11 @@
 #include "base/file_descriptor.h"
 #include "base/mutex.h"
 #include "base/result.h"
+#include "base/shared_memory.h"
+#include "fuse/backing_files.h"
 #include "fuse/handler.h"
 #include "fuse/init.h"
 #include "fuse/notifier.h"
-#include "base/shared_memory.h"
 #include "fuse/worker.h"
 
 namespace weir::fuse {
@@ -41,6 +42,8 @@ class Channel {
 
   const Negotiated& negotiated() const { return negotiated_; }
   Notifier& notifier() { return *notifier_; }
+  /// Null when the kernel did not agree to passthrough.
+  vfs::BackingFiles* backing_files() { return backing_files_.get(); }
   /// Requests read and not answered yet.
   uint32_t unanswered() const { return port_->buffers().unanswered(); }
   const OpcodeStatistics& statistics(uint32_t opcode) const { return port_->statistics(opcode); }
@@ -62,6 +65,7 @@ class Channel {
   WorkerContext context_;
   Negotiated negotiated_;
   std::unique_ptr<Notifier> notifier_;
+  std::unique_ptr<vfs::BackingFiles> backing_files_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;
   Mutex mutex_;

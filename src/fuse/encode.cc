@@ -138,8 +138,15 @@ fuse_statfs_out encode_statistics(const vfs::VolumeStatistics& statistics) {
 OpenOut encode_opened(const vfs::Opened& opened) {
   OpenOut out{};
   out.fh = opened.handle;
-  if (opened.keep_cache) out.open_flags |= FOPEN_KEEP_CACHE;
-  if (opened.direct) out.open_flags |= FOPEN_DIRECT_IO | kOpenParallelDirectWrites;
+  switch (opened.mode) {
+    case vfs::OpenMode::kCached:
+      if (opened.keep_cache) out.open_flags = FOPEN_KEEP_CACHE;
+      break;
+    case vfs::OpenMode::kDirect: out.open_flags = FOPEN_DIRECT_IO | kOpenParallelDirectWrites; break;
+    case vfs::OpenMode::kPass: out.open_flags = kOpenPassthrough; break;
+    case vfs::OpenMode::kPassDirect: out.open_flags = kOpenPassthrough | FOPEN_DIRECT_IO; break;
+  }
+  out.backing_id = opened.backing_id;
   return out;
 }
 

@@ -27,7 +27,11 @@ Status with_needed(Core& core, File& file, const Needed& needed, const Change& c
       MutexLock lock(file.mutex);
       if (!file.draft) return {};
       auto index = needed(*file.draft, given);
-      if (!index) return change(*file.draft, given);
+      if (!index) {
+        Status changed = change(*file.draft, given);
+        if (!changed && changed.error().code == Code::kStale) continue;  // an image that it read was taken over
+        return changed;
+      }
       missing = {*index, file.draft->chunk_id(*index), file.draft->stored_length(*index)};
     }
     ASSIGN_OR_RETURN(auto bytes, core.fetcher.chunk(missing.id, missing.length));
@@ -45,11 +49,15 @@ Status change_draft(Core& core, File& file, const Needed& needed, const Change& 
       MutexLock lock(file.mutex);
       if (!file.draft) {
         if (file.version != base) continue;
-        ASSIGN_OR_RETURN(file.draft, Draft::over({core.cache, *core.memory, file.id}, base, file.generation));
+        const Draft::Place place{core.cache, *core.memory, file.id};
+        // Readers to whom the kernel shows the file see what is written into it, and nothing else.
+        ASSIGN_OR_RETURN(file.draft, file.modes.passing() ? Draft::live_over(place, base, file.generation)
+                                                          : Draft::over(place, base, file.generation));
       }
       auto index = needed(*file.draft, given);
       if (!index) {
         Status changed = change(*file.draft, given);
+        if (!changed && changed.error().code == Code::kStale) continue;  // an image that it read was taken over
         if (changed) file.draft->set_mtime_ns(core.volume.clock().realtime_ns());
         return changed;
       }

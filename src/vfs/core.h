@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/thread_pool.h"
+#include "vfs/backing_files.h"
 #include "vfs/fetcher.h"
 #include "vfs/file.h"
 #include "vfs/filesystem.h"
@@ -40,7 +41,9 @@ class Core {
   /// `inode` as stat shows it: with the size and times of unpublished writes. `begun` is what `publications` was before
   /// `inode` was read: what was a draft then may be published since, and is read again.
   Attributes attributes_of(const Inode& inode, uint64_t begun);
-  Entry entry_of(const Inode& inode, uint64_t begun) { return {KernelNode::of(inode.id, 0), attributes_of(inode, begun)}; }
+  Entry entry_of(const Inode& inode, uint64_t begun) {
+    return {KernelNode::of(inode.id, 0), attributes_of(inode, begun)};
+  }
   /// The user lets go of the file; the last one of an orphan erases it.
   void let_go(FileRef file);
   /// A file lost a name, as `removed` says: if it is still in use it goes when its last user does.
@@ -68,10 +71,13 @@ class Core {
   /// Contents that lie in the cache's journal and are not published yet. While there are any, a journal record whose
   /// chunks are unknown to the volume may belong to one of them.
   std::atomic<uint64_t> open_publications = 0;
-  std::atomic<uint64_t> publications = 0;            // since the start; counted under the file's mutex
-  std::atomic<KernelCache*> kernel_cache = nullptr;  // null: no kernel
-  Mutex collecting;                                  // one collector at a time
-  std::unique_ptr<Uploader> uploader;                // null when options.upload is false
+  std::atomic<uint64_t> publications = 0;              // since the start; counted under the file's mutex
+  std::atomic<KernelCache*> kernel_cache = nullptr;    // null: no kernel
+  std::atomic<BackingFiles*> backing_files = nullptr;  // null: the kernel cannot, or must not
+  std::atomic<bool> direct_writes = false;             // as OpenModes::Wish
+  std::atomic<bool> said_no_passthrough = false;
+  Mutex collecting;                    // one collector at a time
+  std::unique_ptr<Uploader> uploader;  // null when options.upload is false
   std::unique_ptr<Janitor> janitor;
 
  private:

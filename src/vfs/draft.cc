@@ -215,7 +215,7 @@ Status Draft::truncate(uint64_t size, const Given& given) {
     changed_ = true;
     return {};
   }
-  if (!in_memory() && size <= limits::kSmallContentBytes) return enter_memory(size, given);
+  if (!in_memory() && !live_ && size <= limits::kSmallContentBytes) return enter_memory(size, given);
   if (in_memory()) TRY(leave_memory());
   return resize_pieces(size, given);
 }
@@ -289,6 +289,7 @@ Status Draft::zero(uint64_t offset, uint64_t length, bool keep_size, const Given
 }
 
 bool Draft::can_share(uint64_t offset, uint64_t length) const {
+  if (live_) return false;  // its readers see the file only
   if (offset % limits::kChunkBytes != 0 || length == 0 || length > limits::kChunkBytes) return false;
   if (offset + length <= limits::kSmallContentBytes && offset + length >= size_) return false;
   return length == limits::kChunkBytes || offset + length >= size_;
@@ -349,6 +350,7 @@ Draft::HashTask make_task(uint64_t index, uint64_t length, uint64_t serial, int 
 
 std::optional<Draft::HashTask> Draft::take_completed() {
   uint64_t index = std::exchange(completed_, kNone);
+  if (live_) return std::nullopt;
   if (index == kNone || index >= pieces_.size() || pieces_[index].source != Source::kOwn || pieces_[index].hashed)
     return std::nullopt;
   HashTask task = make_task(index, stored_length(index), pieces_[index].serial, staging_->fd());
@@ -378,7 +380,7 @@ bool Draft::has_unhashed() const {
 // ---- Publishing.
 
 Status Draft::settle(const Given& given) {
-  if (in_memory() || size_ > limits::kSmallContentBytes) return {};
+  if (in_memory() || live_ || size_ > limits::kSmallContentBytes) return {};
   return enter_memory(size_, given);
 }
 

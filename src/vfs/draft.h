@@ -37,6 +37,10 @@ class Draft {
 
   /// A change of `base`. Requires: a base without an image has its bytes at hand (Version::is_local).
   static Result<std::unique_ptr<Draft>> over(Place place, std::shared_ptr<Version> base, uint64_t base_generation);
+  /// A change of the file of `base`'s image itself, for readers to whom the kernel shows that file: what is written
+  /// here they see at once (docs/kernel-channel.md, "Open modes"). Its bytes are copied when they are published, and it
+  /// goes on until there are no such readers. Requires: the image is complete.
+  static Result<std::unique_ptr<Draft>> live_over(Place place, std::shared_ptr<Version> base, uint64_t base_generation);
   /// Goes on with what an earlier life staged or sealed. Takes the staging file only if it succeeds; Corrupt: the
   /// record is malformed.
   static Result<std::unique_ptr<Draft>> recovered(Place place, cache::Recovered& recovered,
@@ -107,6 +111,23 @@ class Draft {
   std::vector<meta::ChangedChunk> changes() const;
   bool replaces() const { return replaces_; }
 
+  // Live drafts (live_draft.cc). Requires for all: live().
+  bool live() const { return live_; }
+  /// Stores into its file may come that nobody is told of.
+  void set_mapped() { mapped_ = true; }
+  bool mapped() const { return mapped_; }
+  /// True, and from now on not mapped() any more, if no writable mapping is left.
+  bool end_mapping();
+  /// Compares every chunk with its id: what was stored through a mapping counts as changed. Reads all of the file.
+  Status find_stores();
+  /// The changed chunks, copied and hashed as they are now, as (part of) an image of the cache.
+  Result<std::shared_ptr<cache::Image>> seal_copy();
+  /// What was changed until now is published as `version`.
+  void published(std::shared_ptr<Version> version, uint64_t generation);
+  /// Gives the file to the cache as the image of what is published, for the end of the draft. Requires: !changed(),
+  /// !mapped(), an image's size.
+  Status give_back();
+
   // Surviving. Format of the record: docs/formats.md, "Staging record".
   /// A later life can go on with the draft as it is now; power loss after the staging file and the journal are synced.
   /// Whatever happens to the draft from now on, what a later life finds is no older. Requires: staging() != nullptr.
@@ -164,11 +185,13 @@ class Draft {
   cache::Cache& cache_;
   const InodeId inode_;
   std::shared_ptr<Version> base_;
-  const uint64_t base_generation_;
+  uint64_t base_generation_;
   uint64_t size_ = 0;
   int64_t mtime_ns_ = 0;
   bool changed_ = false;
   bool replaces_ = false;
+  bool live_ = false;
+  bool mapped_ = false;
   SmallBytes memory_;
   std::vector<Piece> pieces_;
   std::unique_ptr<cache::Staging> staging_;

@@ -7,6 +7,7 @@
 #include "base/mutex.h"
 #include "model/ids.h"
 #include "vfs/draft.h"
+#include "vfs/open_modes.h"
 #include "vfs/version.h"
 
 namespace weir::vfs {
@@ -19,12 +20,15 @@ struct File {
   std::atomic<size_t> writers = 0;  // handles that may write
   Mutex publishing;                 // held by who publishes this file
   Mutex mutex;
-  std::shared_ptr<Version> version GUARDED_BY(mutex);  // what is published; null: not loaded yet
-  uint64_t generation GUARDED_BY(mutex) = 0;           // of `version`
-  std::unique_ptr<Draft> draft GUARDED_BY(mutex);      // what is not; null: nothing
-  bool unsynced GUARDED_BY(mutex) = false;             // published here and not made safe against power loss since
-  bool publication_open GUARDED_BY(mutex) = false;     // counted in Core::open_publications
-  bool orphan GUARDED_BY(mutex) = false;               // has no name: erased when its last user goes
+  std::shared_ptr<Version> version GUARDED_BY(mutex);    // what is published; null: not loaded yet
+  uint64_t generation GUARDED_BY(mutex) = 0;             // of `version`
+  std::unique_ptr<Draft> draft GUARDED_BY(mutex);        // what is not; null: nothing
+  bool unsynced GUARDED_BY(mutex) = false;               // published here and not made safe against power loss since
+  bool publication_open GUARDED_BY(mutex) = false;       // counted in Core::open_publications
+  bool orphan GUARDED_BY(mutex) = false;                 // has no name: erased when its last user goes
+  OpenModes modes GUARDED_BY(mutex);                     // of its open handles
+  int32_t backing_id GUARDED_BY(mutex) = 0;              // of the file that the kernel reads itself; 0: none
+  std::shared_ptr<cache::Image> lent GUARDED_BY(mutex);  // whose file that is; null when it is the draft's
 };
 
 class FileTable;

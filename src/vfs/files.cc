@@ -6,10 +6,13 @@
 #include "vfs/bring.h"
 #include "vfs/core.h"
 #include "vfs/filesystem.h"
+#include "vfs/janitor.h"
+#include "vfs/opens.h"
 #include "vfs/publisher.h"
 
 namespace weir::vfs {
 
+bool Handle::readable() const { return (flags & O_ACCMODE) != O_WRONLY; }
 bool Handle::writable() const { return (flags & O_ACCMODE) != O_RDONLY; }
 
 Result<Opened> Filesystem::open(const Caller& caller, KernelNode node, int flags) {
@@ -22,21 +25,27 @@ Result<Opened> Filesystem::open(const Caller& caller, KernelNode node, int flags
     return Failure(version.error());
   }
   if (handle->writable()) ++handle->file->writers;
+  Status truncated;
   if ((flags & O_TRUNC) != 0 && handle->writable()) {
     SetAttributes change;
     change.size = 0;
     change.mtime_now = true;
-    auto changed = set_attributes(caller, node, change);
-    if (!changed) {
-      --handle->file->writers;
-      core_->let_go(std::move(handle->file));
-      return Failure(changed.error());
-    }
+    if (auto changed = set_attributes(caller, node, change); !changed) truncated = Failure(changed.error());
   }
-  Opened opened;
-  // On one node every change goes through the kernel, so its pages are right as long as it keeps them.
-  opened.keep_cache = true;
-  opened.handle = core_->handles.add(std::move(handle), {node.inode().value, static_cast<uint32_t>(flags), 0});
+  auto opened = truncated ? begin_open(*core_, *handle->file, flags) : Result<Opened>(Failure(truncated.error()));
+  if (!opened) {
+    if (handle->writable()) --handle->file->writers;
+    core_->let_go(std::move(handle->file));
+    return opened;
+  }
+  return add_handle(std::move(handle), *opened);
+}
+
+Opened Filesystem::add_handle(std::shared_ptr<Handle> handle, Opened opened) {
+  handle->mode = opened.mode;
+  const HandleRecord record{handle->file->id.value, static_cast<uint32_t>(handle->flags), 0,
+                            static_cast<uint32_t>(opened.mode), opened.backing_id};
+  opened.handle = core_->handles.add(std::move(handle), record);
   return opened;
 }
 
@@ -122,10 +131,17 @@ void Filesystem::release(const Caller& caller, HandleId id, std::optional<uint64
   // A store through a mapping may have come after the last flush.
   Status published = publish(*core_, core_->request(caller), *handle->file);
   if (flock_owner) core_->locks.release_owner(handle->file->id, LockKind::kFlock, *flock_owner);
-  if (published) {
+  Status ended = end_open(*core_, *handle->file, handle->mode);
+  if (published && ended) {
     core_->let_go(std::move(handle->file));
     return;
   }
+  if (published && ended.error().code == Code::kBusy) {
+    core_->keep_unpublished(std::move(handle->file));
+    core_->janitor->wake();
+    return;
+  }
+  if (published) published = ended;
   log::error("inode {} could not be published when it was closed, and is tried again: {}", handle->file->id.value,
              published.error().what);
   core_->keep_unpublished(std::move(handle->file));
@@ -136,7 +152,7 @@ Status Filesystem::sync(const Caller& caller, HandleId id, bool /*data_only*/) {
   File& file = *handle->file;
   FileDescriptor staged;  // of its own: the draft may be published meanwhile
   auto has_staging = [&]() REQUIRES(file.mutex) {
-    return file.draft && file.draft->changed() && file.draft->staging() != nullptr;
+    return file.draft && file.draft->changed() && file.draft->staging() != nullptr && !file.draft->live();
   };
   {
     MutexLock lock(file.mutex);

@@ -42,7 +42,11 @@ Filesystem::~Filesystem() {
 
 const Lifetimes& Filesystem::lifetimes() const { return core_->options.lifetimes; }
 
-void Filesystem::connect(KernelCache* kernel_cache) { core_->kernel_cache = kernel_cache; }
+void Filesystem::connect(const Kernel& kernel) {
+  core_->kernel_cache = kernel.cache;
+  core_->direct_writes = kernel.direct_writes;
+  core_->backing_files = kernel.backing_files;
+}
 
 Result<VolumeStatistics> Filesystem::statistics() {
   // A volume has no size of its own: what can be written is what the node's disk can stage.

@@ -12,6 +12,7 @@
 #include "meta/attributes.h"
 #include "meta/names.h"
 #include "object/object_store.h"
+#include "vfs/backing_files.h"
 #include "vfs/kernel_cache.h"
 #include "vfs/types.h"
 
@@ -28,8 +29,16 @@ struct FilesystemOptions {
   bool upload = true;                    // false: leave it to the next mount (tests)
 };
 
+/// What the filesystem asks of the kernel. Not owned.
+struct Kernel {
+  KernelCache* cache = nullptr;
+  BackingFiles* backing_files = nullptr;  // null: every read comes to us
+  bool direct_writes = false;             // as OpenModes::Wish
+};
+
 class Core;
 struct DirectoryHandle;
+struct Handle;
 
 /// The filesystem that the kernel channel serves: joins names (meta), the node's disk (cache) and the object store.
 /// Thread-safe. Every method may block on the engine and the local disk, and where it says so on the object store.
@@ -44,8 +53,8 @@ class Filesystem {
   ~Filesystem();
 
   const Lifetimes& lifetimes() const;
-  /// Tells it of the kernel's cache, once there is a mount; null takes it away. Not owned. Requires: no command runs.
-  void connect(KernelCache* kernel_cache);
+  /// Tells it of the kernel, once there is a mount; an empty one takes it away. Requires: no command runs.
+  void connect(const Kernel& kernel);
 
   // Names.
   Result<Entry> lookup(KernelNode parent, std::string_view name);
@@ -121,6 +130,7 @@ class Filesystem {
  private:
   explicit Filesystem(std::unique_ptr<Core> core);
   Result<CreatedFile> open_new(const Inode& inode, int open_flags);
+  Opened add_handle(std::shared_ptr<Handle> handle, Opened opened);
   Status read_plus(const DirectoryHandle& handle, uint64_t cookie,
                    const std::function<bool(const DirectoryItem&)>& take);
 

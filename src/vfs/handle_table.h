@@ -19,6 +19,8 @@ namespace weir::vfs {
 struct Handle {
   FileRef file;
   int flags = 0;
+  OpenMode mode = OpenMode::kCached;
+  bool readable() const;
   bool writable() const;
 };
 

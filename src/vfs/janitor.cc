@@ -2,6 +2,8 @@
 
 #include <pthread.h>
 
+#include <utility>
+
 #include "base/log.h"
 #include "vfs/collector.h"
 #include "vfs/core.h"
@@ -12,6 +14,7 @@ namespace weir::vfs {
 namespace {
 
 constexpr int64_t kRoundMs = 5000;  // how old a close may be at most to be lost in a power failure
+constexpr int64_t kSettleMs = 20;
 constexpr int64_t kCollectEveryMs = 600'000;
 
 }  // namespace
@@ -28,13 +31,26 @@ Janitor::~Janitor() {
   thread_.join();
 }
 
+void Janitor::wake() {
+  {
+    MutexLock lock(mutex_);
+    woken_ = true;
+  }
+  changed_.notify_all();
+}
+
 void Janitor::run() {
   pthread_setname_np(pthread_self(), "weir-janitor");
   while (true) {
     {
       MutexLock lock(mutex_);
-      if (!stopping_) changed_.wait_for_ms(mutex_, kRoundMs);
+      if (!stopping_ && !woken_) changed_.wait_for_ms(mutex_, kRoundMs);
       if (stopping_) return;
+      if (std::exchange(woken_, false)) {
+        // The kernel lets go of a file some moments after it told of the close.
+        changed_.wait_for_ms(mutex_, kSettleMs);
+        if (stopping_) return;
+      }
     }
     make_durable();
     publish_again();
@@ -55,13 +71,26 @@ void Janitor::make_durable() {
 void Janitor::publish_again() {
   for (FileRef& file : core_.take_unpublished()) {
     Status published = publish(core_, {}, *file);
+    if (published) published = settle(*file);
     if (published) {
-      log::info("inode {} is published now", file->id.value);
       core_.let_go(std::move(file));
     } else {
       core_.keep_unpublished(std::move(file));
     }
   }
+}
+
+Status Janitor::settle(File& file) {
+  {
+    MutexLock lock(file.mutex);
+    if (!file.draft || !file.draft->live()) return {};
+  }
+  // While the draft is live nobody reads through the page cache, so what is dropped stays away.
+  if (KernelCache* kernel = core_.kernel_cache) {
+    kernel->drop_content(KernelNode::of(file.id, 0));
+    kernel->drain();
+  }
+  return settle_live(core_, file);
 }
 
 void Janitor::collect() {

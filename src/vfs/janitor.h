@@ -3,21 +3,26 @@
 #include <thread>
 
 #include "base/mutex.h"
+#include "base/result.h"
 
 namespace weir::vfs {
 
 class Core;
+struct File;
 
 /// What must happen now and then: barriers, publishing again what failed, the collector.
 class Janitor {
  public:
   explicit Janitor(Core& core);
   ~Janitor();
+  /// Publishes again what waits for that, soon. Never blocks.
+  void wake();
 
  private:
   void run();
   void make_durable();
   void publish_again();
+  Status settle(File& file);
   void collect();
 
   Core& core_;
@@ -26,6 +31,7 @@ class Janitor {
   Mutex mutex_;
   ConditionVariable changed_;
   bool stopping_ GUARDED_BY(mutex_) = false;
+  bool woken_ GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };
 

@@ -4,6 +4,7 @@
 #include "meta/attributes.h"
 #include "vfs/core.h"
 #include "vfs/filesystem.h"
+#include "vfs/opens.h"
 #include "vfs/publisher.h"
 
 namespace weir::vfs {
@@ -84,10 +85,8 @@ Result<CreatedFile> Filesystem::open_new(const Inode& inode, int open_flags) {
     handle->file->orphan = inode.link_count == 0;
   }
   const uint64_t begun = core_->publications;
-  Opened opened;
-  opened.keep_cache = true;
-  opened.handle = core_->handles.add(std::move(handle), {inode.id.value, static_cast<uint32_t>(open_flags), 0});
-  return CreatedFile{core_->entry_of(inode, begun), opened};
+  ASSIGN_OR_RETURN(Opened opened, begin_open(*core_, *handle->file, open_flags));
+  return CreatedFile{core_->entry_of(inode, begun), add_handle(std::move(handle), opened)};
 }
 
 Result<Entry> Filesystem::link(const Caller& caller, KernelNode node, KernelNode parent, std::string_view name) {

@@ -4,6 +4,7 @@
 
 #include "base/io.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "model/chunk.h"
 #include "vfs/bring.h"
 #include "vfs/uploader.h"
@@ -44,7 +45,7 @@ void hash_all(Core& core, File& file) {
   auto work = std::make_shared<HashWork>();
   {
     MutexLock lock(file.mutex);
-    if (!file.draft || file.draft->in_memory()) return;
+    if (!file.draft || file.draft->in_memory() || file.draft->live()) return;
     work->tasks = file.draft->take_unhashed();
   }
   if (work->tasks.empty()) return;
@@ -77,8 +78,7 @@ struct Prepared {
   std::shared_ptr<cache::Image> image;
 };
 
-Status prepare_memory(Core& core, File& file, Prepared& prepared) REQUIRES(file.mutex) {
-  const Bytes bytes(file.draft->memory());
+Status prepare_bytes(Core& core, const Bytes& bytes, Prepared& prepared) {
   if (bytes.size() <= limits::kInlineContentBytes) {
     prepared.change.inline_bytes = bytes;
   } else {
@@ -88,6 +88,19 @@ Status prepare_memory(Core& core, File& file, Prepared& prepared) REQUIRES(file.
   }
   prepared.change.replaces = true;
   prepared.version = Version::of_bytes(core.sources(), bytes, prepared.small);
+  return {};
+}
+
+Status prepare_live(Core& core, File& file, Prepared& prepared) REQUIRES(file.mutex) {
+  if (file.draft->size() <= limits::kSmallContentBytes) {
+    Bytes bytes(file.draft->size(), '\0');
+    TRY(file.draft->read(0, std::span<char>(bytes.data(), bytes.size()), {}));
+    return prepare_bytes(core, bytes, prepared);
+  }
+  ASSIGN_OR_RETURN(prepared.image, file.draft->seal_copy());
+  prepared.version = Version::of_image(core.sources(), prepared.image);
+  prepared.change.changes = file.draft->changes();
+  prepared.change.replaces = file.draft->replaces();
   return {};
 }
 
@@ -118,8 +131,10 @@ Status publish_draft(Core& core, meta::RequestId request, File& file) REQUIRES(f
   prepared.change.base_generation = file.draft->base_generation();
   prepared.change.size = file.draft->size();
   prepared.change.attributes.mtime_ns = file.draft->mtime_ns();
-  if (file.draft->in_memory()) {
-    TRY(prepare_memory(core, file, prepared));
+  if (file.draft->live()) {
+    TRY(prepare_live(core, file, prepared));
+  } else if (file.draft->in_memory()) {
+    TRY(prepare_bytes(core, Bytes(file.draft->memory()), prepared));
   } else {
     TRY(prepare_staged(core, file, prepared));
   }
@@ -140,7 +155,11 @@ Status publish_draft(Core& core, meta::RequestId request, File& file) REQUIRES(f
   file.version = as_written ? prepared.version : nullptr;
   file.generation = published->inode.generation;
   core.drop_after_barrier(file.draft->take_leftovers());
-  file.draft.reset();
+  if (file.draft->live()) {
+    file.draft->published(prepared.version, file.generation);
+  } else {
+    file.draft.reset();
+  }
   file.unsynced = !replaces_content;
   close_publication(core, file);
   ++core.publications;
@@ -160,11 +179,10 @@ Status publish_once(Core& core, meta::RequestId request, File& file) {
   hash_all(core, file);
   MutexLock lock(file.mutex);
   if (!file.draft) return {};
-  if (!file.draft->changed()) {
-    file.draft.reset();
-    return {};
-  }
-  return publish_draft(core, request, file);
+  if (file.draft->live() && file.draft->mapped()) TRY(file.draft->find_stores());
+  if (file.draft->changed()) return publish_draft(core, request, file);
+  if (!file.draft->live()) file.draft.reset();
+  return {};
 }
 
 /// Copies the chunks that the draft shares with other files, one at a time. False: there are none.
@@ -197,6 +215,27 @@ Status publish(Core& core, meta::RequestId request, File& file) {
   // A chunk that was shared may have lost the content that named it, and its object.
   auto brought = bring_shared(core, file);
   return brought && *brought ? publish_once(core, request, file) : published;
+}
+
+Status settle_live(Core& core, File& file) {
+  MutexLock publishing(file.publishing);
+  MutexLock lock(file.mutex);
+  if (!file.draft || !file.draft->live() || file.modes.passing()) return {};
+  if (file.draft->mapped()) {
+    if (!file.draft->end_mapping()) return error(Code::kBusy, "inode {} is still mapped for writing", file.id.value);
+    TRY(file.draft->find_stores());
+  }
+  if (file.draft->changed()) TRY(publish_draft(core, {}, file));
+  if (!file.draft || file.draft->size() <= limits::kSmallContentBytes) {
+    file.draft.reset();
+    return {};
+  }
+  // Nobody shall hold the image of the copy, in whose place the whole file comes.
+  file.version.reset();
+  if (Status kept = file.draft->give_back(); !kept)
+    log::warning("the file of inode {} is not kept in the cache: {}", file.id.value, kept.error().what);
+  file.draft.reset();
+  return {};
 }
 
 Status sync_published(Core& core, File& file) {
@@ -232,7 +271,7 @@ void hash_behind_writer(Core& core, const std::shared_ptr<File>& file) {
 
 bool publishing_is_long(File& file) {
   MutexLock lock(file.mutex);
-  return file.draft && file.draft->changed() && !file.draft->in_memory();
+  return file.draft && !file.draft->in_memory() && (file.draft->changed() || file.draft->mapped());
 }
 
 }  // namespace weir::vfs

@@ -12,6 +12,10 @@ Status publish(Core& core, meta::RequestId request, File& file);
 /// Makes what was published here safe against power loss: image or small content, journal, and names.
 Status sync_published(Core& core, File& file);
 
+/// Ends a live draft that nobody can see or change any more: what it holds is published, and its file becomes the image
+/// of that. Nothing to do is success. Busy: somebody has it mapped for writing still.
+Status settle_live(Core& core, File& file);
+
 /// Hashes in the background the chunk that the last write completed. Requires: the file's mutex is held.
 void hash_behind_writer(Core& core, const std::shared_ptr<File>& file) REQUIRES(file->mutex);
 

@@ -11,6 +11,8 @@ struct HandleRecord {
   uint64_t inode = 0;
   uint32_t flags = 0;  // of open(2)
   uint32_t is_directory = 0;
+  uint32_t mode = 0;       // OpenMode, of files
+  int32_t backing_id = 0;  // what the kernel calls the file that it reads itself; 0: none
 };
 
 /// Payload of a content's slot; the bytes lie in the content itself.

@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "model/inode.h"
+#include "vfs/open_modes.h"
 
 namespace weir::vfs {
 
@@ -61,8 +62,9 @@ using HandleId = uint64_t;
 
 struct Opened {
   HandleId handle = 0;
+  OpenMode mode = OpenMode::kCached;
   bool keep_cache = false;  // pages that the kernel has of this node id are still right
-  bool direct = false;      // reads and writes by this handle bypass the kernel's page cache
+  int32_t backing_id = 0;   // of BackingFiles; for the modes that pass through
 };
 
 struct CreatedFile {

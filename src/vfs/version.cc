@@ -45,6 +45,7 @@ bool Version::has_image() const { return size_ > limits::kSmallContentBytes; }
 Result<std::shared_ptr<cache::Image>> Version::image() {
   CHECK(has_image());
   MutexLock lock(mutex_);
+  if (image_ && image_->taken()) image_.reset();
   if (!image_) {
     ASSIGN_OR_RETURN(image_, sources_.cache.open_image(manifest_->id(), manifest_));
   }
@@ -69,9 +70,10 @@ bool Version::is_local(uint64_t offset, uint64_t count) {
 Status Version::read(uint64_t offset, std::span<char> buffer) {
   if (buffer.empty()) return {};
   CHECK(offset + buffer.size() <= size_);
-  if (has_image()) {
+  while (has_image()) {
     ASSIGN_OR_RETURN(auto opened, image());
-    return read_image(*opened, offset, buffer);
+    Status read = read_image(*opened, offset, buffer);
+    if (read || read.error().code != Code::kStale) return read;
   }
   ASSIGN_OR_RETURN(auto bytes, whole());
   std::memcpy(buffer.data(), bytes->data() + offset, buffer.size());

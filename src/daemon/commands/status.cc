@@ -61,11 +61,16 @@ Json describe_reads(const vfs::ReadStatus& reads) {
   return json;
 }
 
-Json describe_kernel(const fuse::Channel& channel) {
+Json describe_kernel(fuse::Channel& channel) {
   Json json;
   json["protocol"] = fmt::format("7.{}", channel.negotiated().minor);
   json["kernel_protocol"] = fmt::format("7.{}", channel.negotiated().kernel_minor);
   json["unanswered"] = channel.unanswered();
+  json["passthrough"] = channel.backing_files() != nullptr;
+  Json requests = Json::object();
+  for (uint32_t opcode = 1; opcode <= fuse::kOpLast; ++opcode)
+    if (uint64_t count = channel.statistics(opcode).requests) requests[fuse::opcode_name(opcode)] = count;
+  json["requests"] = requests;
   return json;
 }
 

@@ -9,6 +9,13 @@
 
 namespace weir {
 
+/// Whether the kernel reads complete files by itself.
+enum class Passthrough {
+  kAuto,  // if it can
+  kOn,    // it must; the mount fails otherwise
+  kOff,
+};
+
 /// How a volume is mounted on this machine.
 struct MountConfig {
   MetadataUrl metadata;
@@ -19,6 +26,7 @@ struct MountConfig {
   int64_t read_timeout_ms = 60'000;
   std::optional<bool> allow_other;  // nothing: if this user may
   bool over_files = false;
+  Passthrough passthrough = Passthrough::kAuto;
   int workers = 0;       // 0: as many as suit the machine
   std::string log_file;  // absolute; empty: stderr
 };

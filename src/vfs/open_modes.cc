@@ -1,0 +1,31 @@
+#include "vfs/open_modes.h"
+
+#include "base/check.h"
+
+namespace weir::vfs {
+
+OpenMode OpenModes::next(const Wish& wish) const {
+  // While somebody sees the backing file, all others must too.
+  if (passing() || wish.live) return wish.writes ? OpenMode::kPassDirect : OpenMode::kPass;
+  if (!wish.writes && wish.complete && !cached()) return OpenMode::kPass;
+  // Who cannot read cannot map either, and writes pass through the page cache for nothing.
+  if (wish.writes && !wish.reads && wish.direct_writes) return OpenMode::kDirect;
+  return OpenMode::kCached;
+}
+
+void OpenModes::closed(OpenMode mode) {
+  CHECK(count(mode) > 0);
+  --count(mode);
+}
+
+uint32_t& OpenModes::count(OpenMode mode) {
+  switch (mode) {
+    case OpenMode::kCached: return cached_;
+    case OpenMode::kDirect: return direct_;
+    case OpenMode::kPass: return pass_;
+    case OpenMode::kPassDirect: return pass_direct_;
+  }
+  CHECK(false);
+}
+
+}  // namespace weir::vfs
