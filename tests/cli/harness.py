@@ -27,6 +27,7 @@ class CliTest(unittest.TestCase):
     def setUp(self):
         if why_not():
             self.skipTest(why_not())
+        self.program = shutil.which(WEIR) or WEIR
         self.root = tempfile.mkdtemp(prefix="weir-cli-", dir=SCRATCH)
         os.chmod(self.root, 0o755)
         self.mount = os.path.join(self.root, "mount")
@@ -53,7 +54,7 @@ class CliTest(unittest.TestCase):
         found = []
         for pid in filter(str.isdigit, os.listdir("/proc")):
             with contextlib.suppress(OSError):
-                if os.path.realpath(f"/proc/{pid}/exe") != os.path.realpath(shutil.which(WEIR) or WEIR):
+                if os.path.realpath(f"/proc/{pid}/exe") != os.path.realpath(self.program):
                     continue
                 links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
                 if any(link.startswith(self.root) for link in links):
@@ -74,11 +75,14 @@ class CliTest(unittest.TestCase):
         return json.loads(self.ok(*arguments, "--json", **options))
 
     def fails(self, exit_code, *arguments, says=(), **options):
-        """It ends with this code, and one sentence on stderr that has all of `says` in it."""
+        """It ends with this code, and one sentence on stderr that has all of `says` in it; with --json on stdout too."""
         done = self.weir(*arguments, **options)
         told = f"weir {' '.join(arguments)} exited {done.returncode} and said: {done.stderr!r}"
         self.assertEqual(done.returncode, exit_code, told)
-        self.assertEqual(done.stdout, "", told)
+        if "--json" in arguments:
+            self.assertEqual("weir: " + json.loads(done.stdout)["error"]["what"] + "\n", done.stderr, told)
+        else:
+            self.assertEqual(done.stdout, "", told)
         self.assertTrue(done.stderr.startswith("weir: ") and done.stderr.endswith("\n"), told)
         self.assertEqual(done.stderr.count("\n"), 1, told)
         for part in says:

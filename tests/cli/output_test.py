@@ -46,6 +46,34 @@ class Output(CliTest):
         created = self.json("format", self.root + "/m2", "--store", self.root + "/s2", "--name", "second")
         self.assertEqual(created["name"], "second")
 
+    def test_failures_with_json_are_documents_too(self):
+        absent = self.root + "/absent"
+        for command in (["up", "/"], ["format", absent + "/meta", "--store", self.store], ["mount", absent, self.root],
+                        ["umount", absent], ["status", absent], ["stat", absent], ["sync", absent], ["warm", absent],
+                        ["evict", absent], ["gc", absent], ["fsck", absent]):
+            self.fails(1, *command, "--json")
+        for command in (["up"], ["stat", "--frob"], ["sync", absent, "--to", "moon"]):
+            self.fails(2, *command, "--json")
+        done = self.weir("doctor", absent, "--json")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("fail", [finding["level"] for finding in json.loads(done.stdout)])
+
+    def test_one_path_that_is_not_there_does_not_keep_the_others_from_being_served(self):
+        self.up()
+        path, absent = self.write("file", os.urandom(5 << 20)), self.mount + "/absent"
+        for command in ("stat", "sync", "evict", "warm"):
+            done = self.weir(command, absent, path, "--json")
+            self.assertEqual((done.returncode, done.stderr), (1, f"weir: {absent} does not exist\n"), command)
+            served = json.loads(done.stdout)
+            self.assertEqual(len(served) if command == "stat" else served["files_done"], 1, command)
+
+    def test_output_that_cannot_be_written_is_a_failure(self):
+        self.up()
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run([WEIR, "status", self.mount], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("standard output", done.stderr)
+
     def test_names_that_are_not_utf8_do_not_break_json(self):
         self.up()
         path = os.path.join(os.fsencode(self.mount), b"bad-\xff-name")
