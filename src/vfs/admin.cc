@@ -13,6 +13,7 @@ namespace weir::vfs {
 namespace {
 
 constexpr int64_t kPollMs = 10;
+constexpr int64_t kCloseIsToldMs = 500;  // from close() until the kernel has told of it
 
 /// What a command does to one file; bytes that count as done.
 using FileWork = std::function<Result<uint64_t>(const Inode&)>;
@@ -98,19 +99,30 @@ Result<Names> names_of(Core& core, const Inode& inode) {
   return Names{inode.content.manifest, std::move(chunks)};
 }
 
-Result<uint64_t> evict_file(Core& core, const Inode& inode) {
+/// Busy when the file is still in use at the deadline, whether its bytes come from the kernel's cache or from ours. The
+/// kernel tells of the end of an open file only after close() has returned, so one look would be too strict.
+Status await_idle(Core& core, const Inode& inode, int64_t deadline_ns) {
+  while (core.files.in_use(inode.id)) {
+    if (core.volume.clock().monotonic_ns() >= deadline_ns) return error(Code::kBusy, "the file is in use");
+    core.volume.clock().sleep_ms(kPollMs);
+  }
+  return {};
+}
+
+Result<uint64_t> evict_file(Core& core, const Inode& inode, int64_t deadline_ns) {
   ASSIGN_OR_RETURN(Names names, names_of(core, inode));
   if (names.manifest.is_zero()) return uint64_t{0};
-  // An idle file keeps its image open only while it has users.
   if (inode.size <= limits::kSmallContentBytes) {
     if (names.chunks[0].is_zero()) return uint64_t{0};
     ASSIGN_OR_RETURN(auto kept, core.cache.get_small(names.chunks[0]));
     if (!kept) return uint64_t{0};
+    TRY(await_idle(core, inode, deadline_ns));
     TRY(core.cache.evict_small(names.chunks[0]));
     return inode.size;
   }
   auto present = core.cache.present_chunks(names.manifest);
   if (!present) return uint64_t{0};
+  TRY(await_idle(core, inode, deadline_ns));
   TRY(core.cache.evict_image(names.manifest));
   return std::min(inode.size, *present * limits::kChunkBytes);
 }
@@ -183,10 +195,11 @@ Result<TreeProgress> warm_tree(Filesystem& filesystem, InodeId top, const TreeWa
 Result<TreeProgress> evict_tree(Filesystem& filesystem, InodeId top, const TreeWatcher& watch) {
   Core& core = filesystem.core();
   KernelCache* kernel_cache = core.kernel_cache;
+  const int64_t deadline_ns = core.volume.clock().monotonic_ns() + kCloseIsToldMs * 1'000'000;
   auto progress = work_on_tree(
       core, top,
       [&](const Inode& inode) {
-        auto freed = evict_file(core, inode);
+        auto freed = evict_file(core, inode, deadline_ns);
         if (freed && kernel_cache != nullptr) kernel_cache->drop_content(KernelNode::of(inode.id, 0));
         return freed;
       },
