@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -23,6 +24,13 @@ def why_not():
     return None
 
 
+def mount_points():
+    """In the order in which they were mounted. The kernel writes blanks and the like in octal."""
+    with open("/proc/self/mounts", "rb") as mounts:
+        fields = [line.split()[1] for line in mounts]
+    return [os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda octal: bytes([int(octal[1], 8)]), field)) for field in fields]
+
+
 class CliTest(unittest.TestCase):
     def setUp(self):
         if why_not():
@@ -38,9 +46,7 @@ class CliTest(unittest.TestCase):
         self.addCleanup(self.clean_up)
 
     def clean_up(self):
-        with open("/proc/self/mounts", encoding="utf-8") as mounts:
-            mounted = [line.split()[1] for line in mounts]
-        for path in reversed(mounted):
+        for path in reversed(mount_points()):
             if path.startswith(self.root):
                 subprocess.run(["umount", "-l", path], check=False, stderr=subprocess.DEVNULL)
         for pid in self.daemons():
@@ -120,8 +126,7 @@ class CliTest(unittest.TestCase):
             time.sleep(0.01)
 
     def is_mounted(self, path=None):
-        with open("/proc/self/mounts", encoding="utf-8") as mounts:
-            return any(line.split()[1] == (path or self.mount) for line in mounts)
+        return (path or self.mount) in mount_points()
 
     def disk(self, name, options):
         """A tmpfs of its own."""
