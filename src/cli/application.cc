@@ -2,11 +2,13 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <ostream>
 
 #include "base/log.h"
 #include "cli/command.h"
 #include "cli/help.h"
+#include "daemon/json.h"
 
 namespace weir::cli {
 
@@ -24,6 +26,27 @@ std::string one_line(std::string text) {
 int complain(std::ostream& errors, const std::string& what, int exit_code) {
   errors << "weir: " << one_line(what) << "\n";
   return exit_code;
+}
+
+/// Where a command's result and its complaints go.
+struct Output {
+  std::ostream& out;
+  std::ostream& errors;
+};
+
+/// Whoever reads the document of --json gets one of a failure too.
+int fail(const Output& output, bool json, const Error& failure, int exit_code) {
+  Json what;
+  what["code"] = code_name(failure.code);
+  what["what"] = one_line(failure.what);
+  if (json) output.out << json_document(Json{{"error", what}}) << std::flush;
+  return complain(output.errors, failure.what, exit_code);
+}
+
+/// Also of arguments that cannot be parsed.
+bool wants_json(std::span<const std::string> arguments) {
+  auto end = std::find(arguments.begin(), arguments.end(), "--");
+  return std::find(arguments.begin(), end, "--json") != end;
 }
 
 void add_all_options(Command& command, CLI::App& app, bool& json) {
@@ -53,7 +76,7 @@ int show_help(std::span<const std::unique_ptr<Command>> commands, std::span<cons
   return 0;
 }
 
-int run_command(Command& command, std::span<const std::string> arguments, std::ostream& out, std::ostream& errors) {
+int run_command(Command& command, std::span<const std::string> arguments, const Output& output) {
   CLI::App app;
   app.name("weir " + command.manual().name);
   bool json = false;
@@ -62,18 +85,19 @@ int run_command(Command& command, std::span<const std::string> arguments, std::o
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // as CLI11 takes them
     app.parse(reversed);
   } catch (const CLI::CallForHelp&) {
-    out << manual_page(command.manual(), app);
+    output.out << manual_page(command.manual(), app);
     return 0;
   } catch (const CLI::ParseError& failure) {
-    return complain(errors, one_line(failure.what()) + "; see: weir " + command.manual().name + " --help", kWrongUsage);
+    Error wrong{Code::kInvalid, one_line(failure.what()) + "; see: weir " + command.manual().name + " --help"};
+    return fail(output, wants_json(arguments), wrong, kWrongUsage);
   }
 
   // Whatever parts of the system log, a command says one sentence.
   if (!command.serves()) log::mute();
   auto outcome = command.run(json);
-  if (!outcome) return complain(errors, outcome.error().what, kFailed);
-  out << (json ? outcome->json : outcome->text) << std::flush;
-  if (!outcome->complaint.empty()) complain(errors, outcome->complaint, 0);
+  if (!outcome) return fail(output, json, outcome.error(), kFailed);
+  output.out << (json ? outcome->json : outcome->text) << std::flush;
+  if (!outcome->complaint.empty()) complain(output.errors, outcome->complaint, 0);
   return outcome->exit_code;
 }
 
@@ -97,7 +121,7 @@ int run(std::span<const std::string> arguments, std::ostream& out, std::ostream&
   if (name == "help" || name == "-h" || name == "--help") return show_help(commands, arguments.subspan(1), out, errors);
   Command* command = find_command(commands, name == "--version" ? "version" : name);
   if (command == nullptr) return complain(errors, "there is no command '" + name + "'; see: weir help", kWrongUsage);
-  return run_command(*command, arguments.subspan(1), out, errors);
+  return run_command(*command, arguments.subspan(1), {out, errors});
 }
 
 }  // namespace weir::cli

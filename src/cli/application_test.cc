@@ -126,8 +126,29 @@ TEST(Application, AFailureIsOneSentenceAndExitCodeOneAlsoWithJson) {
                                              {"mount", "/nonexistent/weir", "/"}}) {
     Ran ran = run_with(arguments);
     EXPECT_EQ(ran.exit_code, 1) << arguments[0];
-    EXPECT_EQ(ran.out, "") << arguments[0];
+    EXPECT_EQ(ran.out.empty(), arguments.back() != "--json") << arguments[0];
     EXPECT_TRUE(is_one_sentence(ran.errors)) << ran.errors;
+  }
+}
+
+TEST(Application, WithJsonAFailureIsADocumentToo) {
+  for (const auto& [arguments, code, exit_code] : std::vector<std::tuple<std::vector<std::string>, std::string, int>>{
+           {{"status", "/nonexistent/weir", "--json"}, "not_found", 1},
+           {{"--json", "frobnicate"}, "", 2},
+           {{"stat", "--json"}, "invalid", 2},
+           {{"up", "/data", "--cache-size", "2TB ", "--json"}, "invalid", 2},
+           {{"stat", "--frobnicate", "--", "--json"}, "", 2}}) {
+    Ran ran = run_with(arguments);
+    EXPECT_EQ(ran.exit_code, exit_code);
+    EXPECT_TRUE(is_one_sentence(ran.errors)) << ran.errors;
+    if (code.empty()) {
+      EXPECT_EQ(ran.out, "");
+      continue;
+    }
+    auto json = nlohmann::json::parse(ran.out, nullptr, false);
+    ASSERT_TRUE(json.is_object()) << ran.out;
+    EXPECT_EQ(json["error"]["code"], code);
+    EXPECT_EQ("weir: " + json["error"]["what"].get<std::string>() + "\n", ran.errors);
   }
 }
 

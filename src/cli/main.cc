@@ -12,7 +12,10 @@ int main(int argc, char** argv) {
   ::close_range(3, ~0u, 0);
   try {
     std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
-    return weir::cli::run(arguments, std::cout, std::cerr);
+    int exit_code = weir::cli::run(arguments, std::cout, std::cerr);
+    if (std::cout.flush() || exit_code != 0) return exit_code;
+    std::cerr << "weir: the command did its work, but standard output cannot be written\n";
+    return 1;
   } catch (const std::exception& failure) {
     std::cerr << "weir: internal error: " << failure.what() << "\n";
     return 1;

@@ -69,7 +69,7 @@ void MountOptions::add_to(CLI::App& app) {
   app.add_flag("--no-allow-other", no_allow_other_, "Only this user may use the mount.")->excludes(allow);
   app.add_option("--workers", workers_, "Threads that answer the kernel. Default: one a core, at least 2, at most 8.")
       ->type_name("N")
-      ->check(CLI::Range(1, limits::kFuseWorkersMax));
+      ->check(CLI::Range(1, limits::kFuseWorkersMax).description(""));
   app.add_option(
          "--passthrough", passthrough_,
          "Whether the kernel reads and maps complete files in the cache by itself, at the speed of the disk: on, "

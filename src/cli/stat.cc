@@ -58,7 +58,7 @@ class Stat : public Command {
             "With --json the document is a list with one object a file.",
         .examples = {"weir stat /data/model.safetensors",
                      "weir stat --json /data/*.bin | jq '.[] | select(.state != \"stored\") | .path'"},
-        .failures = "A file could not be looked at; one sentence on stderr says why.",
+        .failures = "A file could not be looked at; one sentence on stderr says why, and the others are shown.",
     };
   }
 
@@ -69,12 +69,23 @@ class Stat : public Command {
   Result<Outcome> run(bool) override {
     Json all = Json::array();
     std::string text;
+    std::vector<Error> missed;
     for (const std::string& file : files_) {
-      ASSIGN_OR_RETURN(Json stat, look_at(file));
-      text += (text.empty() ? "" : "\n") + describe(stat);
-      all.push_back(std::move(stat));
+      auto stat = look_at(file);
+      if (!stat) {
+        missed.push_back(stat.error());
+        continue;
+      }
+      text += (text.empty() ? "" : "\n") + describe(*stat);
+      all.push_back(std::move(*stat));
     }
-    return Outcome{json_document(all), text, 0, ""};
+    if (missed.size() == files_.size()) return error(missed[0].code, "{}", missed[0].what);
+    Outcome outcome{json_document(all), text, 0, ""};
+    if (!missed.empty()) {
+      outcome.exit_code = 1;
+      outcome.complaint = missed[0].what;
+    }
+    return outcome;
   }
 
  private:

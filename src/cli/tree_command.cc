@@ -56,7 +56,21 @@ Status TreeCommand::work_on(const std::string& path, bool quiet, Totals& totals)
 
 Result<Outcome> TreeCommand::run(bool quiet) {
   Totals totals;
-  for (const std::string& path : paths_) TRY(work_on(path, quiet, totals));
+  std::vector<Error> missed;  // paths of which nothing could be done
+  for (const std::string& path : paths_) {
+    Status worked = work_on(path, quiet, totals);
+    if (!worked) missed.push_back(worked.error());
+  }
+  if (missed.size() == paths_.size()) return error(missed[0].code, "{}", missed[0].what);
+  Outcome outcome = outcome_of(totals);
+  if (!missed.empty()) {
+    outcome.exit_code = 1;
+    outcome.complaint = missed[0].what + (outcome.complaint.empty() ? "" : "; " + outcome.complaint);
+  }
+  return outcome;
+}
+
+Outcome TreeCommand::outcome_of(const Totals& totals) const {
   uint64_t failed = totals.get("failed");
   Json json = totals.sums;
   if (!totals.last_error.empty()) json["last_error"] = totals.last_error;

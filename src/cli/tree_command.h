@@ -9,7 +9,8 @@
 
 namespace weir::cli {
 
-/// What sync, warm and evict have in common: a daemon works on everything below some paths, with a progress bar.
+/// What sync, warm and evict have in common: a daemon works on everything below some paths, with a progress bar. A path
+/// that fails does not stop the others.
 class TreeCommand : public Command {
  public:
   Result<Outcome> run(bool quiet) override;
@@ -29,6 +30,7 @@ class TreeCommand : public Command {
  private:
   struct Totals;
   Status work_on(const std::string& path, bool quiet, Totals& totals);
+  Outcome outcome_of(const Totals& totals) const;
 
   std::vector<std::string> paths_;
 };

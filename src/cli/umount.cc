@@ -27,6 +27,15 @@ bool wait_for_end(int64_t pid, int64_t timeout_ms) {
   return ::poll(&entry, 1, static_cast<int>(timeout_ms)) > 0;
 }
 
+/// "bash (12) and the mount at /data/inner"; empty when nobody is seen.
+std::string describe_use(const std::string& mount_point) {
+  std::string users = describe(users_of_mount(mount_point));
+  for (const fuse::MountInfo& mount : fuse::read_mounts())
+    if (mount.mount_point.starts_with(mount_point + "/"))
+      users += fmt::format("{}the mount at {}", users.empty() ? "" : " and ", mount.mount_point);
+  return users;
+}
+
 class Umount : public Command {
  public:
   Manual manual() const override {
@@ -67,9 +76,12 @@ class Umount : public Command {
         case fuse::MountLife::kAlive: break;
       }
     }
-    ASSIGN_OR_RETURN(Target target, find_target(path_));
-    if (!target.mounted()) return error(Code::kNotFound, "{} is not mounted", path_);
-    return end_daemon(target);
+    auto target = find_target(path_);
+    if (!target && target.error().code == Code::kNotFound)
+      return error(Code::kNotFound, "no Weir volume is mounted at {}", path_);
+    TRY(target);
+    if (!target->mounted()) return error(Code::kNotFound, "the volume of {} is not mounted", path_);
+    return end_daemon(*target);
   }
 
  private:
@@ -96,7 +108,7 @@ class Umount : public Command {
   Result<Outcome> end_daemon(const Target& target) const {
     auto answer = ask(target, Json{{"command", "umount"}, {"lazy", lazy_}}, {});
     if (!answer && answer.error().code == Code::kBusy) {
-      std::string users = describe(users_of_mount(target.mount_point));
+      std::string users = describe_use(target.mount_point);
       return error(Code::kBusy, "{} is in use{}{}; end that, or detach the volume with: weir umount --lazy {}",
                    target.mount_point, users.empty() ? "" : " by ", users, target.mount_point);
     }

@@ -78,12 +78,12 @@ class Up : public Command {
 
     ASSIGN_OR_RETURN(bool mounted, is_mounted_here(metadata));
     if (mounted) return outcome(metadata, paths, 0, false, true);
-    TRY(make_places(directory, paths));
     MountConfig config = options_.config();
     config.metadata = metadata;
     config.mount_point = mount_point_;
     if (config.cache_directory.empty()) config.cache_directory = paths.cache;
     if (config.log_file.empty() && !options_.foreground()) config.log_file = paths.log;
+    TRY(make_places(directory, paths, config));
     Prepare prepare = [&] { return create_volume(paths, metadata); };
     ASSIGN_OR_RETURN(Launched launched, start_daemon(config, options_.foreground(), prepare));
     return outcome(metadata, paths, launched.pid, launched.created, false);
@@ -101,14 +101,15 @@ class Up : public Command {
                  mount_point_);
   }
 
-  /// Directories that are missing.
-  Status make_places(const std::string& directory, const StatePaths& paths) {
+  /// Directories that are missing. What is wrong with the mount point is found before anything is made elsewhere.
+  Status make_places(const std::string& directory, const StatePaths& paths, const MountConfig& config) {
     TRY(check_outside_mounts(directory, "state directory"));
     if (directory == mount_point_ || directory.starts_with(mount_point_ + "/"))
       return error(Code::kInvalid, "state directory {} lies below mount point {}; choose one elsewhere", directory,
                    mount_point_);
-    TRY(io::make_directories(directory, 0700));
     if (fuse::probe_mount(mount_point_, limits::kMountProbeMs) == fuse::MountLife::kNone) TRY(make_mount_point());
+    TRY(check_mount_config(config));
+    TRY(io::make_directories(directory, 0700));
     if (::access((paths.metadata + "/format").c_str(), F_OK) != 0) {
       ASSIGN_OR_RETURN(bool foreign, has_foreign_files(directory));
       if (foreign)
@@ -128,7 +129,7 @@ class Up : public Command {
 
   Status make_mount_point() {
     struct stat attributes {};
-    if (::stat(mount_point_.c_str(), &attributes) == 0 || errno != ENOENT) return {};
+    if (::lstat(mount_point_.c_str(), &attributes) == 0 || errno != ENOENT) return {};
     return io::make_directories(mount_point_, 0755);
   }
 

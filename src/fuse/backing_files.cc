@@ -13,7 +13,8 @@ Result<int32_t> KernelBackingFiles::open(int fd) {
   const int id = ::ioctl(port_->device(0), kBackingOpen, &map);
   if (id > 0) return id;
   if (errno == ELOOP)
-    return error(Code::kUnsupported, "the cache lies on a stacked filesystem such as overlayfs; put it on a plain disk");
+    return error(Code::kUnsupported,
+                 "the cache lies on a stacked filesystem such as overlayfs; put it on a plain disk");
   return errno_error(errno, "give a file to the kernel");
 }
 

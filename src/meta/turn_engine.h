@@ -1,14 +1,13 @@
 #pragma once
 
-#include <condition_variable>
 #include <functional>
 #include <map>
 #include <memory>
-#include <mutex>
 #include <set>
 #include <thread>
 #include <vector>
 
+#include "base/mutex.h"
 #include "base/random.h"
 #include "kv/engine.h"
 
@@ -22,9 +21,7 @@ class Turns {
 
   /// Blocks: until all jobs are done.
   void run(const std::vector<std::function<void()>>& jobs) {
-    alive_.clear();
-    for (size_t i = 0; i < jobs.size(); ++i) alive_.insert(static_cast<int>(i));
-    current_ = -1;
+    begin(jobs.size());
     std::vector<std::thread> threads;
     for (size_t i = 0; i < jobs.size(); ++i)
       threads.emplace_back([this, &jobs, i] {
@@ -49,8 +46,14 @@ class Turns {
     thread_local int index = -1;
     return index;
   }
+  void begin(size_t jobs) {
+    MutexLock lock(mutex_);
+    alive_.clear();
+    for (size_t i = 0; i < jobs; ++i) alive_.insert(static_cast<int>(i));
+    current_ = -1;
+  }
   void pass_on() {
-    std::lock_guard lock(mutex_);
+    MutexLock lock(mutex_);
     if (alive_.empty()) return;
     auto next = alive_.begin();
     std::advance(next, static_cast<ptrdiff_t>(random_.below(alive_.size())));
@@ -58,22 +61,22 @@ class Turns {
     changed_.notify_all();
   }
   void wait_for_turn() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [this] { return current_ == self(); });
+    MutexLock lock(mutex_);
+    while (current_ != self()) changed_.wait(mutex_);
   }
   void end_turn() {
     {
-      std::lock_guard lock(mutex_);
+      MutexLock lock(mutex_);
       alive_.erase(self());
     }
     pass_on();
   }
 
-  SeededRandom random_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::set<int> alive_;
-  int current_ = -1;
+  Mutex mutex_;
+  ConditionVariable changed_;
+  SeededRandom random_ GUARDED_BY(mutex_);
+  std::set<int> alive_ GUARDED_BY(mutex_);
+  int current_ GUARDED_BY(mutex_) = -1;
 };
 
 /// An engine whose callers take turns. Waiting for a fence is passing the turn on, so the engine below never blocks.

@@ -13,6 +13,10 @@ namespace weir::vfs {
 namespace {
 
 constexpr int64_t kPollMs = 10;
+// The kernel tells of the end of an open file only after close() has returned, and the uploader lets go of an image
+// only after the volume knows that it is stored: who closed, or synced, and evicts then, shall not be told that it is
+// in use.
+constexpr int64_t kSettleMs = 2000;
 
 /// What a command does to one file; bytes that count as done.
 using FileWork = std::function<Result<uint64_t>(const Inode&)>;
@@ -98,20 +102,37 @@ Result<Names> names_of(Core& core, const Inode& inode) {
   return Names{inode.content.manifest, std::move(chunks)};
 }
 
-Result<uint64_t> evict_file(Core& core, const Inode& inode) {
+/// Drops what the cache has of the file. Busy when it is in use, whether its bytes come from the kernel's cache or
+/// ours.
+Status drop_idle(Core& core, const Inode& inode, const Names& names) {
+  if (core.files.in_use(inode.id)) return error(Code::kBusy, "the file is open");
+  return inode.size <= limits::kSmallContentBytes ? core.cache.evict_small(names.chunks[0])
+                                                  : core.cache.evict_image(names.manifest);
+}
+
+/// The same, but waits until the deadline for the file to become idle.
+Status drop(Core& core, const Inode& inode, const Names& names, int64_t deadline_ns) {
+  while (true) {
+    Status dropped = drop_idle(core, inode, names);
+    if (dropped || dropped.error().code != Code::kBusy || core.volume.clock().monotonic_ns() >= deadline_ns)
+      return dropped;
+    core.volume.clock().sleep_ms(kPollMs);
+  }
+}
+
+Result<uint64_t> evict_file(Core& core, const Inode& inode, int64_t deadline_ns) {
   ASSIGN_OR_RETURN(Names names, names_of(core, inode));
   if (names.manifest.is_zero()) return uint64_t{0};
-  // An idle file keeps its image open only while it has users.
   if (inode.size <= limits::kSmallContentBytes) {
     if (names.chunks[0].is_zero()) return uint64_t{0};
     ASSIGN_OR_RETURN(auto kept, core.cache.get_small(names.chunks[0]));
     if (!kept) return uint64_t{0};
-    TRY(core.cache.evict_small(names.chunks[0]));
+    TRY(drop(core, inode, names, deadline_ns));
     return inode.size;
   }
   auto present = core.cache.present_chunks(names.manifest);
   if (!present) return uint64_t{0};
-  TRY(core.cache.evict_image(names.manifest));
+  TRY(drop(core, inode, names, deadline_ns));
   return std::min(inode.size, *present * limits::kChunkBytes);
 }
 
@@ -183,10 +204,11 @@ Result<TreeProgress> warm_tree(Filesystem& filesystem, InodeId top, const TreeWa
 Result<TreeProgress> evict_tree(Filesystem& filesystem, InodeId top, const TreeWatcher& watch) {
   Core& core = filesystem.core();
   KernelCache* kernel_cache = core.kernel_cache;
+  const int64_t deadline_ns = core.volume.clock().monotonic_ns() + kSettleMs * 1'000'000;
   auto progress = work_on_tree(
       core, top,
       [&](const Inode& inode) {
-        auto freed = evict_file(core, inode);
+        auto freed = evict_file(core, inode, deadline_ns);
         if (freed && kernel_cache != nullptr) kernel_cache->drop_content(KernelNode::of(inode.id, 0));
         return freed;
       },

@@ -7,8 +7,8 @@
 namespace weir::vfs {
 namespace {
 
-/// What the kernel does with opens of one inode, as measured on Linux 6.18: an open that does not go together with those
-/// that there are is answered EIO to the user.
+/// What the kernel does with opens of one inode, as measured on Linux 6.18: an open that does not go together with
+/// those that there are is answered EIO to the user.
 class KernelInode {
  public:
   bool open(OpenMode mode) {

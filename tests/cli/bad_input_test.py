@@ -98,6 +98,29 @@ class Mount(CliTest):
         self.ok("format", other, "--store", other + "-store")
         self.fails(1, "mount", other, self.mount, says=["mounted", f"weir umount {self.mount}"])
         self.fails(1, "up", self.mount, "--dir", self.root + "/state2", says=["mounted"])
+        self.assertFalse(os.path.exists(self.root + "/state2"))
+
+    def test_a_mount_point_that_is_a_symlink_to_nowhere(self):
+        self.format()
+        os.symlink("nowhere", self.root + "/link")
+        self.fails(1, "mount", self.meta, self.root + "/link", says=["symlink that leads nowhere"])
+        self.fails(1, "up", self.root + "/link", "--dir", self.root + "/state2", says=["symlink that leads nowhere"])
+        self.assertFalse(os.path.exists(self.root + "/state2"))
+
+    def test_paths_with_blanks_slashes_symlinks_and_dots(self):
+        self.mount = os.path.join(self.root, "ünï \U0001f980 dir")
+        self.ok("up", self.mount + "/", "--dir", self.state)
+        os.symlink(self.mount, self.root + "/link")
+        self.write("file", b"x" * 5000)
+        for path in (self.mount + "//file", self.root + "/link/file", self.root + "/./state/../link/file"):
+            self.assertEqual(self.json("stat", path)[0]["size"], 5000, path)
+        relative = os.path.basename(self.mount)
+        self.assertEqual(self.json("stat", relative + "/file", cwd=self.root)[0]["size"], 5000)
+        self.assertTrue(self.json("up", "link", "--dir", "state/", cwd=self.root)["already_mounted"])
+        self.ok("umount", "link/", cwd=self.root)
+        self.fails(1, "umount", "link", cwd=self.root, says=["no Weir volume is mounted at link"])
+        self.assertEqual(self.json("up", "link", "--dir", "state", cwd=self.root)["mount_point"], self.mount)
+        self.assertEqual(self.read("file"), b"x" * 5000)
 
     def test_the_root_directory_is_no_mount_point(self):
         self.format()
@@ -186,6 +209,17 @@ class Paths(CliTest):
     def test_repair_of_a_mounted_volume_is_refused(self):
         self.up()
         self.fails(1, "fsck", self.mount, "--repair", says=["unmount"])
+
+    def test_a_mount_below_another_one_is_named_when_that_is_unmounted(self):
+        self.up()
+        inner = os.path.join(self.mount, "inner")
+        os.mkdir(inner)
+        self.ok("up", inner, "--dir", self.root + "/inner-state")
+        self.assertEqual(self.json("status", inner)["mount_point"], inner)
+        self.assertEqual(self.json("status", self.mount)["mount_point"], self.mount)
+        self.fails(1, "umount", self.mount, says=[f"in use by the mount at {inner};"])
+        self.ok("umount", inner)
+        self.umount()
 
     def test_umount_of_what_is_not_mounted(self):
         self.format()

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -23,10 +24,18 @@ def why_not():
     return None
 
 
+def mount_points():
+    """In the order in which they were mounted. The kernel writes blanks and the like in octal."""
+    with open("/proc/self/mounts", "rb") as mounts:
+        fields = [line.split()[1] for line in mounts]
+    return [os.fsdecode(re.sub(rb"\\([0-7]{3})", lambda octal: bytes([int(octal[1], 8)]), field)) for field in fields]
+
+
 class CliTest(unittest.TestCase):
     def setUp(self):
         if why_not():
             self.skipTest(why_not())
+        self.program = shutil.which(WEIR) or WEIR
         self.root = tempfile.mkdtemp(prefix="weir-cli-", dir=SCRATCH)
         os.chmod(self.root, 0o755)
         self.mount = os.path.join(self.root, "mount")
@@ -37,9 +46,7 @@ class CliTest(unittest.TestCase):
         self.addCleanup(self.clean_up)
 
     def clean_up(self):
-        with open("/proc/self/mounts", encoding="utf-8") as mounts:
-            mounted = [line.split()[1] for line in mounts]
-        for path in reversed(mounted):
+        for path in reversed(mount_points()):
             if path.startswith(self.root):
                 subprocess.run(["umount", "-l", path], check=False, stderr=subprocess.DEVNULL)
         for pid in self.daemons():
@@ -53,7 +60,7 @@ class CliTest(unittest.TestCase):
         found = []
         for pid in filter(str.isdigit, os.listdir("/proc")):
             with contextlib.suppress(OSError):
-                if os.path.realpath(f"/proc/{pid}/exe") != os.path.realpath(shutil.which(WEIR) or WEIR):
+                if os.path.realpath(f"/proc/{pid}/exe") != os.path.realpath(self.program):
                     continue
                 links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
                 if any(link.startswith(self.root) for link in links):
@@ -74,11 +81,14 @@ class CliTest(unittest.TestCase):
         return json.loads(self.ok(*arguments, "--json", **options))
 
     def fails(self, exit_code, *arguments, says=(), **options):
-        """It ends with this code, and one sentence on stderr that has all of `says` in it."""
+        """It ends with this code, and one sentence on stderr that has all of `says` in it; with --json on stdout too."""
         done = self.weir(*arguments, **options)
         told = f"weir {' '.join(arguments)} exited {done.returncode} and said: {done.stderr!r}"
         self.assertEqual(done.returncode, exit_code, told)
-        self.assertEqual(done.stdout, "", told)
+        if "--json" in arguments:
+            self.assertEqual("weir: " + json.loads(done.stdout)["error"]["what"] + "\n", done.stderr, told)
+        else:
+            self.assertEqual(done.stdout, "", told)
         self.assertTrue(done.stderr.startswith("weir: ") and done.stderr.endswith("\n"), told)
         self.assertEqual(done.stderr.count("\n"), 1, told)
         for part in says:
@@ -116,8 +126,7 @@ class CliTest(unittest.TestCase):
             time.sleep(0.01)
 
     def is_mounted(self, path=None):
-        with open("/proc/self/mounts", encoding="utf-8") as mounts:
-            return any(line.split()[1] == (path or self.mount) for line in mounts)
+        return (path or self.mount) in mount_points()
 
     def disk(self, name, options):
         """A tmpfs of its own."""

@@ -91,7 +91,7 @@ class Foreground(CliTest):
         self.addCleanup(log.close)
         daemon = subprocess.Popen([WEIR, "mount", "--foreground", self.meta, self.mount, "--cache-dir", self.cache],
                                   stdout=subprocess.PIPE, stderr=log, env=os.environ | environment)
-        self.addCleanup(daemon.wait)
+        self.addCleanup(daemon.communicate)
         self.addCleanup(daemon.kill)
         return daemon
 

@@ -34,7 +34,8 @@ class Output(CliTest):
         self.assertTrue(self.json("fsck", self.mount)["clean"])
         os.remove(path)
         self.assertEqual(self.json("gc", self.mount, "--now")["objects_deleted"], 3)
-        levels = {finding["level"] for finding in self.json("doctor", self.mount)}
+        levels = {finding["level"] for finding in json.loads(self.weir("doctor", self.mount, "--json").stdout)
+                  if finding["name"] != "mount" or self.mount in finding["what"]}  # others may have dead mounts now
         self.assertIn("ok", levels)
         self.assertNotIn("fail", levels)
         self.assertEqual(self.json("umount", self.mount)["mount_point"], self.mount)
@@ -45,6 +46,34 @@ class Output(CliTest):
         self.assertIn("version", self.json("version"))
         created = self.json("format", self.root + "/m2", "--store", self.root + "/s2", "--name", "second")
         self.assertEqual(created["name"], "second")
+
+    def test_failures_with_json_are_documents_too(self):
+        absent = self.root + "/absent"
+        for command in (["up", "/"], ["format", absent + "/meta", "--store", self.store], ["mount", absent, self.root],
+                        ["umount", absent], ["status", absent], ["stat", absent], ["sync", absent], ["warm", absent],
+                        ["evict", absent], ["gc", absent], ["fsck", absent]):
+            self.fails(1, *command, "--json")
+        for command in (["up"], ["stat", "--frob"], ["sync", absent, "--to", "moon"]):
+            self.fails(2, *command, "--json")
+        done = self.weir("doctor", absent, "--json")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("fail", [finding["level"] for finding in json.loads(done.stdout)])
+
+    def test_one_path_that_is_not_there_does_not_keep_the_others_from_being_served(self):
+        self.up()
+        path, absent = self.write("file", os.urandom(5 << 20)), self.mount + "/absent"
+        for command in ("stat", "sync", "evict", "warm"):
+            done = self.weir(command, absent, path, "--json")
+            self.assertEqual((done.returncode, done.stderr), (1, f"weir: {absent} does not exist\n"), command)
+            served = json.loads(done.stdout)
+            self.assertEqual(len(served) if command == "stat" else served["files_done"], 1, command)
+
+    def test_output_that_cannot_be_written_is_a_failure(self):
+        self.up()
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run([WEIR, "status", self.mount], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("standard output", done.stderr)
 
     def test_names_that_are_not_utf8_do_not_break_json(self):
         self.up()
@@ -78,6 +107,15 @@ class Output(CliTest):
         self.assertEqual(done.stderr.count("\n"), 1)
         self.assertIn("in use", done.stderr)
         self.assertTrue(self.json("stat", path)[0]["complete"])
+
+    def test_what_was_read_or_synced_a_moment_ago_can_be_evicted(self):
+        self.up()
+        for number in range(10):
+            path = self.write(f"file{number}", os.urandom((5 << 20) + number))
+            self.ok("sync", path)
+            self.ok("evict", path)
+            self.read(f"file{number}")
+            self.ok("evict", path)
 
     def test_progress_is_for_terminals_and_leaves_no_trace(self):
         self.up()

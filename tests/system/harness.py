@@ -50,12 +50,12 @@ class Volume:
         return self
 
     def __exit__(self, *_):
+        with contextlib.suppress(OSError):
+            with open(f"/proc/{self.pid()}/cmdline", encoding="utf-8") as file:
+                running = self.state in file.read()
+            if running:
+                self.kill()  # first: a daemon that ends by itself writes into its cache once more
         run("umount", "-l", self.mount, check=False)
-        with contextlib.suppress(Exception):
-            os.kill(self.pid(), 9)
-        deadline = time.monotonic() + 10
-        while self.is_alive() and time.monotonic() < deadline:
-            time.sleep(0.02)
         shutil.rmtree(self.root, ignore_errors=True)
 
     def up(self):
@@ -74,22 +74,16 @@ class Volume:
         with open(os.path.join(self.state, "meta", "daemon.json"), encoding="utf-8") as file:
             return json.load(file)["pid"]
 
-    def is_alive(self):
-        try:
-            os.kill(self.pid(), 0)
-            return True
-        except (OSError, ValueError, KeyError):
-            return False
-
     def kill(self):
         """SIGKILL, and until the process is gone."""
         pid = self.pid()
         os.kill(pid, 9)
-        while os.path.exists(f"/proc/{pid}"):
-            with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-                if file.read().rsplit(")", 1)[1].split()[0] == "Z":
-                    return
-            time.sleep(0.002)
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            while True:
+                with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+                    if file.read().rsplit(")", 1)[1].split()[0] == "Z":
+                        return
+                time.sleep(0.002)
 
     def fsck(self):
         """Unmounted or mounted: the volume has no problem."""

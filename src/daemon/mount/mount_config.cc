@@ -35,6 +35,8 @@ Status check_directory(const MountConfig& config) {
   const std::string& path = config.mount_point;
   struct stat attributes {};
   if (::stat(path.c_str(), &attributes) != 0) {
+    if (errno == ENOENT && ::lstat(path.c_str(), &attributes) == 0)
+      return error(Code::kNotFound, "mount point {} is a symlink that leads nowhere", path);
     if (errno == ENOENT)
       return error(Code::kNotFound, "mount point {} does not exist; make it with: mkdir -p {}", path, path);
     if (errno == ENOTCONN)
