@@ -1,8 +1,11 @@
 """Sequences of calls, found by the exerciser, after which a mount was not like a plain disk."""
 
+import ctypes
 import os
 
 from harness import SystemTest, Volume, main
+
+LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 class LikeADisk(SystemTest):
@@ -28,6 +31,26 @@ class LikeADisk(SystemTest):
             return content, os.path.getsize(path)
 
         self.assertEqual(*self.in_both(self.volume, sizes))
+
+    def test_allocation_that_changes_no_byte_sets_the_times(self):
+        """The file looked unmodified after fallocate() within its size, or with FALLOC_FL_KEEP_SIZE."""
+        long_ago = 1_000_000_000
+
+        def times(top):
+            path = os.path.join(top, "allocated")
+            with open(path, "wb") as file:
+                file.write(b"x" * 10000)
+            found = []
+            for mode, offset in ((0, 100), (1, 20000), (3, 20000)):
+                os.utime(path, (long_ago, long_ago))
+                writer = os.open(path, os.O_WRONLY)
+                if LIBC.fallocate(writer, mode, ctypes.c_long(offset), ctypes.c_long(50)) != 0:
+                    raise OSError(ctypes.get_errno(), "fallocate")
+                os.close(writer)
+                found.append(os.stat(path).st_mtime > long_ago)
+            return found
+
+        self.assertEqual(*self.in_both(self.volume, times))
 
 
 if __name__ == "__main__":
