@@ -52,6 +52,22 @@ class LikeADisk(SystemTest):
 
         self.assertEqual(*self.in_both(self.volume, times))
 
+    def test_truncation_to_the_same_size_sets_the_times(self):
+        """The file looked unmodified."""
+
+        def modified(top):
+            path = os.path.join(top, "truncated to its size")
+            found = []
+            for size in (0, 10, 100_000):
+                with open(path, "wb") as file:
+                    file.write(b"x" * size)
+                os.utime(path, (1_000_000_000, 1_000_000_000))
+                os.truncate(path, size)
+                found.append(os.stat(path).st_mtime > 1_000_000_000)
+            return found
+
+        self.assertEqual(*self.in_both(self.volume, modified))
+
 
 if __name__ == "__main__":
     main()
