@@ -89,9 +89,12 @@ Status allocate_bytes(Core& core, File& file, uint32_t mode, uint64_t offset, ui
       [&](Draft& draft, const Given& given) { return end > draft.size() ? draft.truncate(end, given) : Status(); });
 }
 
-bool has_changes(File& file) {
+/// False: nothing unpublished would carry the time.
+bool modified_with_draft(File& file, int64_t now_ns) {
   MutexLock lock(file.mutex);
-  return file.draft && file.draft->changed();
+  if (!file.draft || !file.draft->changed()) return false;
+  file.draft->set_mtime_ns(now_ns);
+  return true;
 }
 
 }  // namespace
@@ -106,8 +109,8 @@ Status Filesystem::allocate(const Caller& caller, HandleId id, uint32_t mode, ui
     return error(Code::kUnsupported, "fallocate mode {:#x} is not one of plain, keep size, punch hole and zero range",
                  mode);
   TRY(allocate_bytes(*core_, *handle->file, mode, offset, length));
-  if (has_changes(*handle->file)) return {};
   // Even if no byte changed, the file was modified: its times say so.
+  if (modified_with_draft(*handle->file, core_->volume.clock().realtime_ns())) return {};
   SetAttributes modified;
   modified.mtime_now = true;
   auto set = set_attributes(caller, KernelNode::of(handle->file->id, 0), modified);

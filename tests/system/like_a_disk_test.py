@@ -1,6 +1,7 @@
 """Sequences of calls, found by the exerciser, after which a mount was not like a plain disk."""
 
 import ctypes
+import itertools
 import os
 
 from harness import SystemTest, Volume, main
@@ -41,11 +42,15 @@ class LikeADisk(SystemTest):
             with open(path, "wb") as file:
                 file.write(b"x" * 10000)
             found = []
-            for mode, offset in ((0, 100), (1, 20000), (3, 20000)):
-                os.utime(path, (long_ago, long_ago))
+            kinds = ((0, 100), (1, 20000), (3, 20000))
+            for (mode, offset), written_before in itertools.product(kinds, (False, True)):
                 writer = os.open(path, os.O_WRONLY)
+                if written_before:
+                    os.write(writer, b"y")
+                os.utime(path, (long_ago, long_ago))
                 if LIBC.fallocate(writer, mode, ctypes.c_long(offset), ctypes.c_long(50)) != 0:
                     raise OSError(ctypes.get_errno(), "fallocate")
+                found.append(os.fstat(writer).st_mtime > long_ago)
                 os.close(writer)
                 found.append(os.stat(path).st_mtime > long_ago)
             return found
