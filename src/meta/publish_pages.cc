@@ -141,7 +141,9 @@ class PagedPublish {
   }
 
   Status build_pages() {
-    for (auto& [index, page] : planned_) {
+    for (auto& planned : planned_) {
+      const auto index = planned.first;
+      auto& page = planned.second;
       if (page.written) continue;
       const std::vector<Claim> claims =
           claims_of(content_.chunks, content_.size, index * limits::kPageChunkIds, page.chunks.size());

@@ -35,6 +35,8 @@ Result<Attributes> Filesystem::set_attributes(const Caller& caller, KernelNode n
   change.gid = wanted.gid;
   change.atime_ns = wanted.atime_now ? now_ns : wanted.atime_ns;
   change.mtime_ns = wanted.mtime_now ? now_ns : wanted.mtime_ns;
+  // Truncation is a modification, to the size that the file has as well.
+  if (wanted.size && !change.mtime_ns) change.mtime_ns = now_ns;
   change.ctime_ns = wanted.ctime_ns;
 
   FileRef file = wanted.size ? core_->files.acquire(node.inode()) : core_->files.find(node.inode());

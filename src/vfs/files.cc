@@ -26,7 +26,8 @@ Result<Opened> Filesystem::open(const Caller& caller, KernelNode node, int flags
   }
   if (handle->writable()) ++handle->file->writers;
   Status truncated;
-  if ((flags & O_TRUNC) != 0 && handle->writable()) {
+  // Linux truncates for whoever may write to the file, opened read-only too; the kernel has checked that.
+  if ((flags & O_TRUNC) != 0) {
     SetAttributes change;
     change.size = 0;
     change.mtime_now = true;

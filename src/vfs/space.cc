@@ -70,29 +70,52 @@ struct Copy {
 
 }  // namespace
 
-Status Filesystem::allocate(const Caller& /*caller*/, HandleId id, uint32_t mode, uint64_t offset, uint64_t length) {
-  ASSIGN_OR_RETURN(auto handle, core_->handles.find(id));
-  if (!handle->writable()) return error(Code::kBadHandle, "handle {} is not open for writing", id);
-  if (length == 0 || offset + length < offset) return error(Code::kInvalid, "an empty or endless range");
-  if (offset + length > limits::kFileBytes)
-    return error(Code::kTooLarge, "a file has at most {} bytes", limits::kFileBytes);
-  bool keep_size = mode & FALLOC_FL_KEEP_SIZE;
-  if ((mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) != 0)
-    return error(Code::kUnsupported, "fallocate mode {:#x} is not one of plain, keep size, punch hole and zero range",
-                 mode);
+namespace {
+
+Status allocate_bytes(Core& core, File& file, uint32_t mode, uint64_t offset, uint64_t length) {
+  const bool keep_size = (mode & FALLOC_FL_KEEP_SIZE) != 0;
   if ((mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) != 0)
     return change_draft(
-        *core_, *handle->file,
+        core, file,
         [&](const Draft& draft, const Given& given) { return draft.needed_to_zero(offset, length, keep_size, given); },
         [&](Draft& draft, const Given& given) { return draft.zero(offset, length, keep_size, given); });
   if (keep_size) return {};
   const uint64_t end = offset + length;
   return change_draft(
-      *core_, *handle->file,
+      core, file,
       [&](const Draft& draft, const Given& given) {
         return end > draft.size() ? draft.needed_to_truncate(end, given) : std::nullopt;
       },
       [&](Draft& draft, const Given& given) { return end > draft.size() ? draft.truncate(end, given) : Status(); });
+}
+
+/// False: nothing unpublished would carry the time.
+bool modified_with_draft(File& file, int64_t now_ns) {
+  MutexLock lock(file.mutex);
+  if (!file.draft || !file.draft->changed()) return false;
+  file.draft->set_mtime_ns(now_ns);
+  return true;
+}
+
+}  // namespace
+
+Status Filesystem::allocate(const Caller& caller, HandleId id, uint32_t mode, uint64_t offset, uint64_t length) {
+  ASSIGN_OR_RETURN(auto handle, core_->handles.find(id));
+  if (!handle->writable()) return error(Code::kBadHandle, "handle {} is not open for writing", id);
+  if (length == 0 || offset + length < offset) return error(Code::kInvalid, "an empty or endless range");
+  if (offset + length > limits::kFileBytes)
+    return error(Code::kTooLarge, "a file has at most {} bytes", limits::kFileBytes);
+  if ((mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE)) != 0)
+    return error(Code::kUnsupported, "fallocate mode {:#x} is not one of plain, keep size, punch hole and zero range",
+                 mode);
+  TRY(allocate_bytes(*core_, *handle->file, mode, offset, length));
+  // Even if no byte changed, the file was modified: its times say so.
+  if (modified_with_draft(*handle->file, core_->volume.clock().realtime_ns())) return {};
+  SetAttributes modified;
+  modified.mtime_now = true;
+  auto set = set_attributes(caller, KernelNode::of(handle->file->id, 0), modified);
+  if (!set) return Failure(set.error());
+  return {};
 }
 
 Result<uint64_t> Filesystem::seek(HandleId id, uint64_t offset, bool data) {

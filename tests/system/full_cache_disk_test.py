@@ -1,0 +1,164 @@
+"""A cache on a disk of 64 MB that runs full under load: writers get ENOSPC, readers go on, nothing is lost."""
+
+import errno
+import hashlib
+import os
+import threading
+import time
+
+from harness import SystemTest, Volume, main, run, sha256_of
+
+SECONDS = float(os.environ.get("WEIR_TEST_STRESS_SECONDS", "20")) / 2
+DISK_BYTES = 64_000_000
+MIB = 1 << 20
+WRITERS = 3
+# The largest together are more than the disk has, each alone is less.
+WRITER_MIB = (2, 9, 36)
+KEPT = 3
+
+
+class SmallDiskVolume(Volume):
+    """The cache lies on an ext4 of its own, in a file."""
+
+    def __init__(self):
+        super().__init__()
+        self.disk = os.path.join(self.root, "disk")
+
+    def up(self):
+        if not os.path.exists(self.disk):
+            image = os.path.join(self.root, "disk.img")
+            with open(image, "wb") as file:
+                file.truncate(DISK_BYTES)
+            run("mkfs.ext4", "-q", "-F", image)
+            os.mkdir(self.disk)
+            run("mount", "-o", "loop", image, self.disk)
+        self.weir("up", self.mount, "--dir", self.state, "--cache-dir", os.path.join(self.disk, "cache"), timeout=60)
+
+    def __exit__(self, *_):
+        run("umount", "-l", self.mount, check=False)
+        self.wait_until_gone()
+        run("umount", "-l", self.disk, check=False)
+        super().__exit__()
+
+    def wait_until_gone(self):
+        deadline = time.monotonic() + 30
+        while self.is_alive() and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+
+class Load:
+    """Writers and readers; what they saw."""
+
+    def __init__(self, top):
+        self.top = top
+        self.stop = threading.Event()
+        self.refused = 0
+        self.reads = 0
+        self.problems = []
+        self.written = {}
+        self.lock = threading.Lock()
+
+    def write_one(self, path, mib):
+        """The digest of what was written; None: the disk was full."""
+        digest = hashlib.sha256()
+        try:
+            with open(path, "wb", buffering=0) as file:
+                for _ in range(mib):
+                    piece = os.urandom(MIB)
+                    count = file.write(piece)
+                    digest.update(piece[:count])
+                    if count != len(piece):
+                        raise OSError(errno.ENOSPC, "a short write")
+        except OSError as problem:
+            if problem.errno != errno.ENOSPC:
+                raise
+            os.unlink(path)
+            return None
+        return digest.hexdigest()
+
+    def write(self, number):
+        mine = []
+        count = 0
+        while not self.stop.is_set():
+            count += 1
+            path = os.path.join(self.top, f"written-{number}-{count}")
+            digest = self.write_one(path, WRITER_MIB[count % len(WRITER_MIB)])
+            with self.lock:
+                if digest is None:
+                    self.refused += 1
+                    continue
+                self.written[path] = digest
+            mine.append(path)
+            if len(mine) > KEPT:
+                with self.lock:
+                    del self.written[mine[0]]
+                os.unlink(mine.pop(0))
+
+    def read(self, known):
+        while not self.stop.is_set():
+            for path, digest in known.items():
+                if sha256_of(path) != digest:
+                    self.problems.append(f"{path} has other bytes than were written")
+                self.reads += 1
+
+    def run(self, target, *arguments):
+        def work():
+            try:
+                target(*arguments)
+            except Exception as problem:  # pylint: disable=broad-except
+                self.problems.append(f"{target.__name__}: {problem!r}")
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        return thread
+
+
+class FullCacheDisk(SystemTest):
+    def write_known(self, top):
+        """More than the cache holds besides, so that reading goes to the object store too."""
+        known = {}
+        for number in range(24):
+            path = os.path.join(top, f"known-{number}")
+            content = os.urandom(MIB if number % 2 else 50_000)
+            with open(path, "wb") as file:
+                file.write(content)
+            known[path] = hashlib.sha256(content).hexdigest()
+        return known
+
+    def test_writers_are_refused_readers_go_on_and_room_comes_back(self):
+        with SmallDiskVolume() as volume:
+            known = self.write_known(volume.mount)
+            volume.weir("sync", volume.mount)
+            load = Load(volume.mount)
+            threads = [load.run(load.write, number) for number in range(WRITERS)] + [load.run(load.read, known)]
+            time.sleep(SECONDS)
+            load.stop.set()
+            for thread in threads:
+                thread.join()
+            self.assertEqual(load.problems, [])
+            self.assertGreater(load.refused, 0, "the disk was never full")
+            self.assertGreater(len(load.written), 0, "no file was written whole")
+            self.assertGreater(load.reads, len(known))
+            self.assert_room_comes_back(volume.mount)
+            self.assert_nothing_lost({**known, **load.written})
+            volume.umount()
+            volume.fsck()
+            volume.up()
+            self.assert_nothing_lost({**known, **load.written})
+            print(f"refused {load.refused}, read {load.reads}, kept {len(load.written)} files")
+
+    def assert_room_comes_back(self, top):
+        """What was refused works again as soon as what is stored can leave the cache, and nobody does anything."""
+        deadline = time.monotonic() + 60
+        load = Load(top)
+        while load.write_one(os.path.join(top, "later"), max(WRITER_MIB)) is None:
+            self.assertLess(time.monotonic(), deadline, "there is no room for one file after a minute")
+            time.sleep(0.5)
+
+    def assert_nothing_lost(self, digests):
+        for path, digest in digests.items():
+            self.assertEqual(sha256_of(path), digest, path)
+
+
+if __name__ == "__main__":
+    main()
