@@ -9,10 +9,10 @@
 #include "base/file_descriptor.h"
 #include "base/mutex.h"
 #include "base/result.h"
+#include "base/shared_memory.h"
 #include "fuse/handler.h"
 #include "fuse/init.h"
 #include "fuse/notifier.h"
-#include "base/shared_memory.h"
 #include "fuse/worker.h"
 
 namespace weir::fuse {

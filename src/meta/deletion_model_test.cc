@@ -52,9 +52,9 @@ class DeletionModel {
     volume_ = std::move(*volume);
     // Who takes a range of ids holds a lock over calls of the engine, at which the others could not wait for a turn.
     // So the ranges of this life are taken before the turns begin.
-    for (const Status& taken : {Status(volume_->new_inode_id().map([](auto) {})),
-                                Status(volume_->new_page_id().map([](auto) {})),
-                                Status(volume_->new_serial().map([](auto) {}))})
+    for (const Status& taken :
+         {Status(volume_->new_inode_id().map([](auto) {})), Status(volume_->new_page_id().map([](auto) {})),
+          Status(volume_->new_serial().map([](auto) {}))})
       if (!taken) check_failed(__FILE__, __LINE__, "take ids", taken.error().what);
   }
 

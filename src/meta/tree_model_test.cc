@@ -52,7 +52,8 @@ class TreeWalk {
     return [this](InodeId id) { return model_.open.contains(id); };
   }
 
-  /// Runs an operation, sometimes with a crash in the middle of it, after which it is sent again as the supervisor does.
+  /// Runs an operation, sometimes with a crash in the middle of it, after which it is sent again as the supervisor
+  /// does.
   template <class T>
   Result<T> once(const std::function<Result<T>(RequestId)>& operation) {
     const RequestId request{++requests_};
@@ -118,8 +119,7 @@ class TreeWalk {
   void unlink_one() {
     const InodeId parent = any_directory();
     const std::string name = any_name();
-    auto removed =
-        once<Removed>([&](RequestId request) { return unlink(volume(), request, parent, name, is_open()); });
+    auto removed = once<Removed>([&](RequestId request) { return unlink(volume(), request, parent, name, is_open()); });
     ASSERT_EQ(outcome(removed), model_.unlink(parent, name)) << "unlink " << name;
     if (removed) expect_removed(*removed);
   }
@@ -133,16 +133,16 @@ class TreeWalk {
     if (removed) expect_removed(*removed);
   }
 
-  void expect_removed(const Removed& removed) {
-    EXPECT_EQ(removed.gone, model_.find(removed.inode.id) == nullptr);
-  }
+  void expect_removed(const Removed& removed) { EXPECT_EQ(removed.gone, model_.find(removed.inode.id) == nullptr); }
 
   void rename_one() {
     const InodeId parent = any_directory(), new_parent = random_.below(2) == 0 ? parent : any_directory();
     const std::string name = any_name(), new_name = any_name();
     RenameFlags flags;
-    if (random_.below(4) == 0) flags.no_replace = true;
-    else if (random_.below(3) == 0) flags.exchange = true;
+    if (random_.below(4) == 0)
+      flags.no_replace = true;
+    else if (random_.below(3) == 0)
+      flags.exchange = true;
     auto renamed = once<Renamed>([&](RequestId request) {
       return rename(volume(), request, parent, name, new_parent, new_name, flags, is_open());
     });
@@ -156,13 +156,17 @@ class TreeWalk {
     Node* node = model_.find(id);
     AttributeChange change;
     const bool mode = random_.below(2) == 0;
-    if (mode) change.mode = static_cast<uint32_t>(random_.below(010000));
-    else change.mtime_ns = static_cast<int64_t>(random_.next_u64() >> 1);
+    if (mode)
+      change.mode = static_cast<uint32_t>(random_.below(010000));
+    else
+      change.mtime_ns = static_cast<int64_t>(random_.next_u64() >> 1);
     auto changed = once<Inode>([&](RequestId request) { return set_attributes(volume(), request, id, change); });
     ASSERT_EQ(outcome(changed), node != nullptr ? "ok" : "not_found");
     if (!changed) return;
-    if (mode) model_.set_mode(id, *change.mode);
-    else model_.set_mtime(id, *change.mtime_ns);
+    if (mode)
+      model_.set_mode(id, *change.mode);
+    else
+      model_.set_mtime(id, *change.mtime_ns);
     if (random_.below(2) == 0) change_xattr(id, *node);
   }
 
@@ -173,9 +177,8 @@ class TreeWalk {
       ASSERT_EQ(outcome(removed), node.xattrs.erase(name) > 0 ? "ok" : "no_attribute");
     } else {
       const Bytes value = any_name();
-      auto changed = once<Inode>([&](RequestId request) {
-        return set_xattr(volume(), request, id, name, value, XattrMode::kAny, false);
-      });
+      auto changed = once<Inode>(
+          [&](RequestId request) { return set_xattr(volume(), request, id, name, value, XattrMode::kAny, false); });
       ASSERT_EQ(outcome(changed), "ok");
       node.xattrs[name] = value;
     }
@@ -217,9 +220,8 @@ class TreeWalk {
 
   void open_or_close_one() {
     if (random_.below(5) == 0) {
-      auto made = once<Inode>([&](RequestId request) {
-        return make_unnamed(volume(), request, kRootInode, {.mode = 0600});
-      });
+      auto made =
+          once<Inode>([&](RequestId request) { return make_unnamed(volume(), request, kRootInode, {.mode = 0600}); });
       ASSERT_EQ(outcome(made), "ok");
       model_.make_unnamed(made->id, 0600);
       return;

@@ -40,7 +40,9 @@ class Core {
   /// `inode` as stat shows it: with the size and times of unpublished writes. `begun` is what `publications` was before
   /// `inode` was read: what was a draft then may be published since, and is read again.
   Attributes attributes_of(const Inode& inode, uint64_t begun);
-  Entry entry_of(const Inode& inode, uint64_t begun) { return {KernelNode::of(inode.id, 0), attributes_of(inode, begun)}; }
+  Entry entry_of(const Inode& inode, uint64_t begun) {
+    return {KernelNode::of(inode.id, 0), attributes_of(inode, begun)};
+  }
   /// The user lets go of the file; the last one of an orphan erases it.
   void let_go(FileRef file);
   /// A file lost a name, as `removed` says: if it is still in use it goes when its last user does.
