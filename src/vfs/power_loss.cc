@@ -48,7 +48,7 @@ Result<Fate> look(Core& core) {
     auto stored = bring_to_store(core, ids[i], *records[i]);
     if (!stored) {
       fate.unknown = true;
-      core.report(fmt::format("chunk {} was not stored before the power failed, and cannot be looked for now: {}",
+      core.report(fmt::format("chunk {} was not stored before the power failed, and cannot be looked for yet: {}",
                               ids[i].hex(), stored.error().what));
     } else if (*stored) {
       fate.stored.emplace_back(ids[i], records[i]->generation);

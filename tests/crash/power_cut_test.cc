@@ -291,7 +291,8 @@ class PowerLives {
     if (what == 0 && power()) ledger_.made_all_safe();
     if (what == 1) vfs::drain_uploads(volume_->fs(), 5'000, {});
     if (what == 2) volume_->evict();
-    if (what == 3) volume_->collect();
+    // Without grace an object could be put while its chunk is collected, and after a cut just then nobody knows it.
+    if (what == 3 && vfs::drain_uploads(volume_->fs(), 20'000, {}) == 0) volume_->collect();
   }
   void read() {
     auto name = some_idle();
