@@ -30,6 +30,10 @@ Result<std::unique_ptr<Cache>> Cache::open(const Options& options, Clock& clock,
   return cache;
 }
 
+bool Cache::lost_power() const { return state_->directory.boot_changed() && !state_->directory.is_new(); }
+
+Status Cache::end_recovery() { return state_->directory.save_boot(); }
+
 Result<std::optional<Bytes>> Cache::get_small(const ChunkId& id) {
   ASSIGN_OR_RETURN(std::shared_ptr<const Bytes> bytes, state_->find_small(id));
   if (!bytes) return std::optional<Bytes>();

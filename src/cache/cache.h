@@ -67,6 +67,10 @@ class Cache {
   /// checked before use, and unstored ones once, here; what is lost is told to `lost`.
   static Result<std::unique_ptr<Cache>> open(const Options& options, Clock& clock, const LostContent& lost);
   ~Cache();
+  /// The machine has started anew since end_recovery() was called last, and the directory was in use before that.
+  bool lost_power() const;
+  /// What a power loss asks for of the owner of names is done too: until then, every open looks again at what is here.
+  Status end_recovery();
 
   // Small content: one chunk of at most limits::kSmallContentBytes.
   Result<std::optional<Bytes>> get_small(const ChunkId& id);

@@ -54,6 +54,8 @@ class CacheTest : public ::testing::Test {
     cache_.reset();
     boot_id_ += "+1";
     open();
+    ASSERT_TRUE(cache_->lost_power());
+    ASSERT_TRUE(cache_->end_recovery());
   }
 
   const std::string files_ = use_memory_for_files();

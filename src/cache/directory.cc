@@ -46,6 +46,7 @@ Result<Directory> Directory::open(const Options& options) {
   TRY(directory.lock());
   ASSIGN_OR_RETURN(bool known, directory.identify(options));
   TRY(explain(directory.make(), root));
+  directory.is_new_ = !known;
   if (!known) TRY(explain(directory.save_identity(), root));
   return directory;
 }

@@ -20,6 +20,8 @@ class Directory {
   int fd() const { return fd_.get(); }
   /// The machine has started since the directory was last opened (or it is new).
   bool boot_changed() const { return identity_.boot_id != boot_id_; }
+  /// Nobody used it before this process.
+  bool is_new() const { return is_new_; }
   /// A number for this run of the machine.
   uint64_t boot() const;
   /// What boot_changed() asks for is done. Survives power loss.
@@ -37,6 +39,7 @@ class Directory {
   FileDescriptor lock_fd_;
   Identity identity_;
   std::string boot_id_;
+  bool is_new_ = false;
 };
 
 }  // namespace weir::cache

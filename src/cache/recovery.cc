@@ -64,7 +64,7 @@ Status Cache::State::open(const LostContent& lost) {
   if (index_is_new || directory.boot_changed()) TRY(scan_image_files(unstored));
   for (const Journal::ImageRecord& record : unstored) TRY(recover_unstored(record, lost));
   TRY(recover_staging(unstored));
-  TRY(directory.save_boot());
+  if (directory.is_new()) TRY(directory.save_boot());
   recovery_done = true;
   house = std::thread([this] { keep_house(); });
   return {};

@@ -56,7 +56,7 @@ class ObjectStore {
   /// not; all others do. Any doubt about completeness is an error. Requires: 0 < limit <= limits::kListedObjects.
   virtual Result<ListPage> list(std::string_view prefix, std::string_view after, size_t limit) = 0;
 
-  /// Absence is fine. When it returns the name is gone for every reader, though a power loss may bring it back.
+  /// Absence is fine. When it returns the name is gone for every reader, and stays so after a power loss.
   virtual Status remove(std::string_view name) = 0;
 
   /// What and where it is, for messages: "directory /srv/store".

@@ -35,6 +35,7 @@ struct VolumeOptions {
   std::string directory;  // of all that is on disk; empty: a temporary one
   uint64_t cache_bytes = uint64_t{8} << 30;
   uint64_t reserve_bytes = 1;
+  std::string boot_id = "boot";  // another one: the machine started anew since
   vfs::FilesystemOptions filesystem = {.read_timeout_ms = 5'000, .fetch_threads = 4, .upload_threads = 2};
 };
 
@@ -70,7 +71,7 @@ class TestVolume {
     cache.volume_id = kVolumeId;
     cache.size_bytes_max = options_.cache_bytes;
     cache.reserve_bytes = options_.reserve_bytes;
-    cache.boot_id = [] { return Result<std::string>("boot"); };
+    cache.boot_id = [this] { return Result<std::string>(options_.boot_id); };
     cache_ = must(cache::Cache::open(
         cache, clock_, [this](const ManifestId& image, const std::vector<ChunkId>&) { lost_.push_back(image); }));
     filesystem_ = must(vfs::Filesystem::start(*volume_, *cache_, *store_, options_.filesystem));

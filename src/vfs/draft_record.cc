@@ -53,7 +53,8 @@ Result<Draft::RecordHead> Draft::head_of_record(std::string_view record) {
 Status Draft::save_record(InodeId inode) {
   TRY(staging_->save_record(encode_record(inode)));
   recorded_for_ = inode;
-  // What was saved before is older.
+  // What was saved before is older; its file goes only when the record of this one cannot be lost any more.
+  if (!leftovers_.staged.empty()) TRY(cache_.sync_journal());
   for (uint64_t id : std::exchange(leftovers_.sealed, {})) TRY(cache_.forget_record(id));
   leftovers_.staged.clear();
   return {};

@@ -1,6 +1,7 @@
 #include "vfs/recovery.h"
 
 #include "base/log.h"
+#include "vfs/power_loss.h"
 #include "vfs/publisher.h"
 
 namespace weir::vfs {
@@ -51,6 +52,7 @@ Status recover(Core& core) {
     if (recovered->sealed) ++core.open_publications;
     core.report(fmt::format("what was staged could not be published and stays for another try: {}", done.error().what));
   }
+  TRY(settle_power_loss(core));
   ASSIGN_OR_RETURN(auto orphans, meta::orphans_of_this_node(core.volume));
   for (InodeId orphan : orphans) {
     if (core.files.in_use(orphan)) continue;

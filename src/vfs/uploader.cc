@@ -124,6 +124,11 @@ bool Uploader::upload_batch() {
   std::set<ChunkId> open;  // chunks that are not in the store after this batch, for whatever reason
   Status outcome;
   std::vector<Task> tasks = tasks_of(records, open, outcome);
+  // An object of a content that a power loss takes back would stay in the store for ever.
+  if (Status named = tasks.empty() ? Status() : core_.volume.engine().barrier(); !named) {
+    note_error(named.error());
+    return false;
+  }
   for (Task& task : tasks) pool_.submit([this, &task] { task.outcome = upload(task); });
   pool_.drain();
 

@@ -11,6 +11,7 @@
 #include "daemon/check/objects.h"
 #include "daemon/check/paths.h"
 #include "meta/content.h"
+#include "meta/unstored.h"
 #include "model/chunk.h"
 
 namespace weir {
@@ -137,7 +138,7 @@ class Check {
     std::map<ChunkId, std::set<InodeId>> owners;
     std::set<InodeId> inodes;
     for (size_t i = 0; i < findings_.size() && i < limits::kReportedProblems; ++i) {
-      ASSIGN_OR_RETURN(std::set<InodeId> of_chunk, owners_of(volume_.engine(), findings_[i].id));
+      ASSIGN_OR_RETURN(std::set<InodeId> of_chunk, meta::owners_of(volume_.engine(), findings_[i].id));
       inodes.insert(of_chunk.begin(), of_chunk.end());
       owners[findings_[i].id] = std::move(of_chunk);
     }

@@ -57,21 +57,4 @@ Result<std::map<InodeId, std::string>> find_paths(kv::Engine& engine, const std:
   return paths;
 }
 
-Result<std::set<InodeId>> owners_of(kv::Engine& engine, const ChunkId& chunk) {
-  std::set<InodeId> owners;
-  TRY(each_row(engine, meta::keys::references_of(chunk), [&](const kv::KeyValue& row) -> Status {
-    auto key = meta::keys::parse_reference(row.key);
-    if (!key) return {};
-    if (key->kind == meta::keys::OwnerKind::kInode) {
-      owners.insert(InodeId{key->owner});
-      return {};
-    }
-    ASSIGN_OR_RETURN(auto value, engine.begin()->get(meta::keys::page(PageId{key->owner})));
-    auto page = value ? meta::PageRow::decode(value->bytes) : error(Code::kNotFound, "page is gone");
-    if (page) owners.insert(page->owner);
-    return {};
-  }));
-  return owners;
-}
-
 }  // namespace weir

@@ -13,7 +13,4 @@ namespace weir {
 /// A path, from the volume's root, for each of these inodes that has a name. Reads all directory entries. Blocks.
 Result<std::map<InodeId, std::string>> find_paths(kv::Engine& engine, const std::set<InodeId>& inodes);
 
-/// The inodes whose content names the chunk.
-Result<std::set<InodeId>> owners_of(kv::Engine& engine, const ChunkId& chunk);
-
 }  // namespace weir

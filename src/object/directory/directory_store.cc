@@ -156,7 +156,11 @@ Status DirectoryStore::remove(std::string_view name) {
   TRY(check_object_name(name));
   ASSIGN_OR_RETURN(FileDescriptor root, enter());
   std::string path = fmt::format("{}/{}", kObjectsDirectory, name);
-  if (::unlinkat(root.get(), path.c_str(), 0) == 0) return {};
+  if (::unlinkat(root.get(), path.c_str(), 0) == 0) {
+    // Who was told that it is gone forgets its name.
+    Status synced = sync_below(root.get(), parent_of(path));
+    return !synced && synced.error().code == Code::kNotFound ? Status() : synced;
+  }
   bool absent = errno == ENOENT || errno == ENOTDIR || errno == EISDIR;
   if (absent) return {};
   return error(code_of_store_errno(errno), "remove {}/{}: {}", path_, path, std::strerror(errno));
