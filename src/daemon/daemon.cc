@@ -129,6 +129,7 @@ Status Daemon::open_cache() {
       cache::Cache::open(options, opened_->clock, [this](const ManifestId& image, const std::vector<ChunkId>& chunks) {
         log::error("{}", reports_.emplace_back(describe_loss(image, chunks)));
       });
+  if (!cache && cache.error().what.starts_with("cache directory ")) return Failure(cache.error());
   if (!cache)
     return error(cache.error().code, "cannot use cache directory {}: {}", options.directory, cache.error().what);
   cache_ = std::move(*cache);
@@ -157,6 +158,7 @@ Status Daemon::mount_volume() {
   options.allow_other = allow_other_of(config_);
   options.over_files = config_.over_files;
   ASSIGN_OR_RETURN(FileDescriptor device, fuse::mount(options));
+  TRY(opened_->lease->use_cache(opened_->cache_directory));
   {
     MutexLock lock(mutex_);
     auto mount = fuse::covering_mount(fuse::read_mounts(), config_.mount_point);

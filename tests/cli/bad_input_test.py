@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What is wrong with arguments and places is said in one sentence, with the right exit code, and changes nothing."""
 
+import errno
 import os
 import subprocess
 import unittest
@@ -29,6 +30,14 @@ class Format(CliTest):
         self.format()
         self.fails(1, "format", self.meta, "--store", self.store + "2", says=["already"])
         self.fails(1, "format", self.meta + "2", "--store", self.store, says=[self.store])
+
+    def test_nothing_is_put_into_another_volume(self):
+        self.format()
+        for inside, what in ((self.meta, "metadata"), (self.store, "object store"), (self.store + "/objects", "object store")):
+            os.makedirs(inside, exist_ok=True)
+            self.fails(1, "format", self.root + "/m", "--store", inside + "/new", says=[f"the {what} of another volume"])
+            self.fails(1, "format", inside + "/new", "--store", self.root + "/s", says=[f"the {what} of another volume"])
+        self.assertTrue(self.json("fsck", self.meta)["clean"])
 
     def test_foreign_files_stay(self):
         os.makedirs(self.meta)
@@ -68,6 +77,12 @@ class Mount(CliTest):
         with open(os.path.join(self.meta, "x"), "w", encoding="utf-8"):
             pass
         self.fails(1, "mount", self.meta, self.mount, says=[self.meta])
+
+    def test_a_metadata_path_that_is_a_file_or_something_else(self):
+        os.makedirs(self.mount)
+        self.fails(1, "mount", "/etc/passwd", self.mount, says=["/etc/passwd is not a directory"])
+        self.fails(1, "mount", "/proc", self.mount, says=["/proc", "something else than Weir metadata"])
+        self.fails(1, "mount", "/etc/passwd/meta", self.mount, says=["/etc/passwd/meta"])
 
     def test_a_missing_mount_point_comes_with_the_command_that_makes_it(self):
         self.format()
@@ -139,7 +154,7 @@ class Mount(CliTest):
         self.format()
         disk = self.disk("disk", "size=64m")
         subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
-        self.fails(1, "mount", self.meta, self.mount, "--cache-dir", disk + "/cache", says=[disk])
+        self.fails(1, "mount", self.meta, self.mount, "--cache-dir", disk + "/cache", says=[f"weir: cache directory {disk}/cache is on a", "disk"])
         self.assertFalse(self.is_mounted())
 
     def test_a_cache_on_a_full_disk(self):
@@ -148,8 +163,55 @@ class Mount(CliTest):
         with self.assertRaises(OSError), open(os.path.join(disk, "fill"), "wb", buffering=0) as file:
             while True:
                 file.write(b"x" * 4096)
-        self.fails(1, "mount", self.meta, self.mount, "--cache-dir", disk + "/cache", says=[disk])
+        self.fails(1, "mount", self.meta, self.mount, "--cache-dir", disk + "/cache", says=[f"weir: cache directory {disk}/cache is on a", "disk"])
         self.assertFalse(self.is_mounted())
+
+    def test_a_mount_that_failed_does_not_forget_the_cache_of_the_last_one(self):
+        """After a mistyped --cache-dir, what was not stored yet lay in a cache that the next mount did not look into."""
+        self.format()
+        self.ok("mount", self.meta, self.mount, "--cache-dir", self.cache, "--log-file", self.root + "/log")
+        os.rename(self.store, self.store + ".away")
+        self.write("unstored", b"precious" * 100_000)
+        self.umount()
+        os.rename(self.store + ".away", self.store)
+        self.fails(1, "mount", self.meta, self.mount, "--cache-dir", "/proc/nothing", "--log-file", self.root + "/log")
+        self.ok("mount", self.meta, self.mount, "--log-file", self.root + "/log")
+        self.assertEqual(self.read("unstored"), b"precious" * 100_000)
+        self.assertEqual(self.json("status", self.mount)["cache"]["directory"], self.cache)
+
+    def test_a_store_that_goes_away_under_a_mounted_volume(self):
+        self.up()
+        self.write("stored", os.urandom(5 << 20))
+        self.ok("sync", self.mount)
+        os.rename(self.store, self.store + ".away")
+        self.write("unstored", b"precious" * 700_000)
+        self.assertEqual(self.read("unstored"), b"precious" * 700_000)
+        self.assertEqual(self.json("status", self.mount)["upload"]["backlog_bytes"], 5_600_000)
+        self.assertIn("not in the object store yet", self.ok("umount", self.mount))
+        self.fails(1, "up", self.mount, "--dir", self.state, says=["object store", self.store])
+        os.rename(self.store + ".away", self.store)
+        self.up()
+        self.ok("sync", self.mount)
+        self.assertTrue(self.json("fsck", self.mount)["clean"])
+
+    def test_a_disk_that_fills_up_under_a_mounted_volume(self):
+        disk = self.disk("disk", "size=100m")
+        self.state = disk + "/state"
+        self.up("--cache-reserve", "1MiB")
+        kept = self.write("kept", os.urandom(5 << 20))
+        self.ok("sync", kept)
+        with self.assertRaises(OSError) as raised, open(self.mount + "/big", "wb", buffering=0) as file:
+            while True:
+                file.write(os.urandom(1 << 20))
+        self.assertEqual(raised.exception.errno, errno.ENOSPC)
+        self.assertEqual(len(self.read("kept")), 5 << 20)
+        os.remove(self.mount + "/big")
+        self.ok("gc", self.mount, "--now")
+        self.write("after", b"works again")
+        self.umount()
+        self.up("--cache-reserve", "1MiB")
+        self.assertEqual(self.read("after"), b"works again")
+        self.assertTrue(self.json("fsck", self.mount)["clean"])
 
     def test_a_cache_or_log_below_the_mount_point(self):
         self.format()

@@ -19,6 +19,18 @@ namespace weir {
 
 namespace {
 
+/// Neither metadata nor a store may lie within those of another volume, which would take them for damage.
+Status check_outside_volumes(std::filesystem::path directory, const std::string& path, std::string_view what) {
+  for (; directory.has_relative_path(); directory = directory.parent_path()) {
+    bool metadata =
+        ::access((directory / "format").c_str(), F_OK) == 0 && ::access((directory / "db").c_str(), F_OK) == 0;
+    if (metadata || ::access((directory / "weir-store").c_str(), F_OK) == 0)
+      return error(Code::kInvalid, "{} {} lies inside {}, which is the {} of another volume; choose a place elsewhere",
+                   what, path, directory.string(), metadata ? "metadata" : "object store");
+  }
+  return {};
+}
+
 Status check_parent(const std::string& path, std::string_view what) {
   std::string parent = std::filesystem::path(path).parent_path();
   struct stat attributes {};
@@ -27,7 +39,7 @@ Status check_parent(const std::string& path, std::string_view what) {
     return error(Code::kNotFound, "directory {} for the {} does not exist; create it first", parent, what);
   }
   if (!S_ISDIR(attributes.st_mode)) return error(Code::kNotDirectory, "{} is not a directory", parent);
-  return {};
+  return check_outside_volumes(parent, path, what);
 }
 
 /// A local store's directory; empty for other stores. `canonical` is of canonical_store_url().

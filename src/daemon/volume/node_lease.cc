@@ -94,8 +94,7 @@ Result<std::unique_ptr<NodeLease>> NodeLease::take(kv::Engine& engine, const Req
     mine.active = true;
     mine.host = this_host();
     mine.mount_point = request.mount_point;
-    mine.cache_directory = request.cache_directory;
-    if (mine.cache_directory.empty() && seen.info) mine.cache_directory = seen.info->cache_directory;
+    if (seen.info) mine.cache_directory = seen.info->cache_directory;
     mine.process = this_process();
 
     Status taken = write_taken(engine, request.node, seen, mine);
@@ -155,6 +154,17 @@ Status NodeLease::renew() {
   return change_if_ours(engine_, node_, info_, clock_, random_, [&](kv::Transaction& transaction) {
     transaction.put(meta::keys::lease(node_), LeaseRow{info_.epoch, ++renewals_}.encode());
   });
+}
+
+Status NodeLease::use_cache(const std::string& directory) {
+  if (info_.cache_directory == directory) return {};
+  NodeInfo changed = info_;
+  changed.cache_directory = directory;
+  TRY(change_if_ours(engine_, node_, info_, clock_, random_, [&](kv::Transaction& transaction) {
+    transaction.put(meta::keys::node(node_), changed.encode());
+  }));
+  info_.cache_directory = directory;
+  return engine_.barrier();
 }
 
 Status NodeLease::leave() {

@@ -23,8 +23,7 @@ class NodeLease {
  public:
   struct Request {
     NodeId node;
-    std::string mount_point;      // empty: a command on an unmounted volume
-    std::string cache_directory;  // empty: stays what it was
+    std::string mount_point;  // empty: a command on an unmounted volume
   };
 
   /// Blocks: up to limits::kLeaseMs when the last process on another machine did not leave properly.
@@ -37,6 +36,10 @@ class NodeLease {
 
   /// Starts renewing. `lost` is called once, from the renewing thread, when another process has taken the node over.
   void keep(std::function<void()> lost);
+  /// Notes durably that this node's cache is `directory` from now on: not before it could be opened, or one mistyped
+  /// option would lose track of the cache that has content which is not stored yet. Fenced. Blocks.
+  /// Requires: nobody else looks at info() yet.
+  Status use_cache(const std::string& directory);
   const NodeInfo& info() const { return info_; }
 
  private:
@@ -47,7 +50,7 @@ class NodeLease {
 
   kv::Engine& engine_;
   const NodeId node_;
-  const NodeInfo info_;
+  NodeInfo info_;
   Clock& clock_;
   Random& random_;
   std::function<void()> lost_;

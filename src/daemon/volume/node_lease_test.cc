@@ -33,7 +33,7 @@ class SharedEngine : public kv::Engine {
 class Lease : public ::testing::Test {
  protected:
   Result<std::unique_ptr<NodeLease>> take(const std::string& mount_point = "/data") {
-    return NodeLease::take(engine_, {kNode, mount_point, "/cache"}, clock_, random_);
+    return NodeLease::take(engine_, {kNode, mount_point}, clock_, random_);
   }
   /// As a process elsewhere would have left the rows.
   void pretend_holder(ProcessIdentity process, uint64_t renewals = 0) {
@@ -84,7 +84,7 @@ TEST_F(Lease, ANodeThatLeftProperlyIsTakenAtOnce) {
 TEST_F(Lease, ALivingHolderIsNamed) {
   pretend_holder({"another boot", 1, 4711, 5});
   WakingClock clock([&] { renew_holder(); });
-  auto lease = NodeLease::take(engine_, {kNode, "/data", ""}, clock, random_);
+  auto lease = NodeLease::take(engine_, {kNode, "/data"}, clock, random_);
   ASSERT_FALSE(lease);
   EXPECT_EQ(lease.error().code, Code::kBusy);
   for (const char* part : {"4711", "other", "/mnt/x"})
@@ -133,9 +133,16 @@ TEST_F(Lease, WhoWasTakenOverNeitherRenewsNorSignsOffForTheOther) {
 }
 
 TEST_F(Lease, TheCacheDirectoryIsRememberedForWhoDoesNotNameOne) {
-  take().value().reset();
-  auto lease = NodeLease::take(engine_, {kNode, "", ""}, clock_, random_).value();
-  EXPECT_EQ(lease->info().cache_directory, "/cache");
+  EXPECT_TRUE(take().value()->use_cache("/cache"));
+  EXPECT_EQ(take("").value()->info().cache_directory, "/cache");
+  EXPECT_EQ(last_node_info(engine_, kNode).value()->cache_directory, "/cache");
+}
+
+TEST_F(Lease, WhoWasTakenOverDoesNotChangeTheCacheDirectory) {
+  auto lease = take().value();
+  pretend_holder({"another boot", 1, 4711, 5});
+  EXPECT_EQ(lease->use_cache("/cache").error().code, Code::kFenced);
+  EXPECT_EQ(last_node_info(engine_, kNode).value()->cache_directory, "/c");
 }
 
 TEST_F(Lease, OfTwoAtOnceOneWins) {
@@ -147,7 +154,7 @@ TEST_F(Lease, OfTwoAtOnceOneWins) {
     threads.emplace_back([&] {
       SeededRandom random(1);
       testing::FakeClock clock;
-      auto taken = NodeLease::take(engine_, {kNode, "/data", ""}, clock, random);
+      auto taken = NodeLease::take(engine_, {kNode, "/data"}, clock, random);
       if (!taken) return;
       ++won;
       lease = std::move(*taken);

@@ -64,8 +64,7 @@ Result<std::unique_ptr<OpenedVolume>> open_volume(const OpenRequest& request) {
   ASSIGN_OR_RETURN(opened->previous, last_node_info(*opened->engine, kSingleNode));
   opened->cache_directory = choose_cache_directory(request, settings, opened->previous);
 
-  NodeLease::Request wanted{kSingleNode, request.mount_point,
-                            request.mount_point.empty() ? "" : opened->cache_directory};
+  NodeLease::Request wanted{kSingleNode, request.mount_point};
   ASSIGN_OR_RETURN(opened->lease, NodeLease::take(*opened->engine, wanted, opened->clock, opened->random));
   ASSIGN_OR_RETURN(opened->volume, meta::Volume::open(*opened->engine, kSingleNode, opened->clock, opened->random));
   TRY(open_object_store(*opened));

@@ -78,11 +78,13 @@ Status check_format(const std::string& path) {
 Result<EngineDirectory> EngineDirectory::open(const std::string& path) {
   if (::access(path.c_str(), F_OK) != 0) {
     if (errno != ENOENT) return errno_error(errno, fmt::format("open the metadata in {}", path));
-    return error(Code::kNotFound, "there is no volume at {}; create one with weir format {}", path, path);
+    return error(Code::kNotFound, "there is no volume at {}; create one with: weir format {} --store URL", path, path);
   }
   if (::access(format_path(path).c_str(), F_OK) != 0) {
+    if (errno == ENOTDIR) return error(Code::kNotDirectory, "metadata path {} is not a directory", path);
     ASSIGN_OR_RETURN(std::vector<std::string> names, entries(path));
-    if (names.empty()) return error(Code::kNotFound, "{} is empty; create a volume with weir format {}", path, path);
+    if (names.empty())
+      return error(Code::kNotFound, "{} is empty; create a volume with: weir format {} --store URL", path, path);
     return error(Code::kInvalid, "{} holds something else than Weir metadata", path);
   }
   ASSIGN_OR_RETURN(FileDescriptor held, lock(path));

@@ -20,7 +20,8 @@ Result<std::unique_ptr<DirectoryStore>> DirectoryStore::create(const std::string
   ASSIGN_OR_RETURN(FileDescriptor root, io::open_file(path, O_RDONLY | O_DIRECTORY));
   ASSIGN_OR_RETURN(std::optional<Bytes> found, read_marker_below(root.get()));
   if (found && *found != marker) {
-    return error(Code::kExists, "{} is the object store of another volume: its marker is '{}'", path, *found);
+    return error(Code::kExists, "{} is the object store of another volume: its marker is '{}'", path,
+                 found->substr(0, found->find_last_not_of('\n') + 1));
   }
   if (!found) {
     TRY(check_unused(root.get(), path));
