@@ -28,6 +28,7 @@ struct Options {
   std::string disturb;
   uint64_t disturb_every_ms = 5000;
   std::string trace;
+  bool unmap_before_close = false;
 };
 
 int64_t now_ms() {
@@ -57,7 +58,7 @@ int run_process(const Options& options, const std::vector<SharedFile>& shared, u
   if (!options.trace.empty()) trace = std::fopen((options.trace + "." + std::to_string(number)).c_str(), "w");
   umask(022);
   catch_bus_errors();
-  World world({{options.weir, options.plain}, options.seed, number, shared, trace});
+  World world({{options.weir, options.plain}, options.seed, number, shared, trace, options.unmap_before_close});
   const uint64_t share = options.operations / options.processes;
   const int64_t began_ms = now_ms();
   while (world.operations() < share) world.step();
@@ -130,6 +131,8 @@ int main(int argc, char** argv) {
   app.add_option("--disturb", options.disturb, "A shell command to be run now and then meanwhile");
   app.add_option("--disturb-every", options.disturb_every_ms, "Milliseconds between its runs");
   app.add_option("--trace", options.trace, "Writes every operation of process N to FILE.N")->type_name("FILE");
+  app.add_flag("--unmap-before-close", options.unmap_before_close,
+               "Unmaps what is mapped through a descriptor before that is closed");
   CLI11_PARSE(app, argc, argv);
   if (options.seed == 0) options.seed = static_cast<uint64_t>(weir::exerciser::now_ms()) % 1'000'000'007 + 1;
   return weir::exerciser::run(options);
