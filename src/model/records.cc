@@ -65,7 +65,9 @@ Result<ChunkRecord> ChunkRecord::decode(std::string_view bytes) {
   uint8_t state = decoder.u8();
   if (state < 1 || state > 3) decoder.fail();
   record.state = static_cast<ChunkState>(state);
-  record.was_stored = decoder.u8() != 0;
+  const uint8_t was_stored = decoder.u8();
+  if (was_stored > 1) decoder.fail();
+  record.was_stored = was_stored != 0;
   record.length_bytes = decoder.u32();
   TRY(decoder.finish("chunk record"));
   return record;

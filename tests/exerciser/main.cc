@@ -4,31 +4,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
 #include <string>
 #include <vector>
 
 #include "bus_guard.h"
+#include "options.h"
 #include "world.h"
 
 // Random operations on a mount and on a plain directory beside it; README.md has the why and how.
 namespace weir::exerciser {
 namespace {
-
-struct Options {
-  std::string weir;
-  std::string plain;
-  uint64_t operations = 10000;
-  uint64_t processes = 4;
-  uint64_t seed = 0;
-  int64_t only = -1;
-  uint64_t shared_files = 3;
-  std::string disturb;
-  uint64_t disturb_every_ms = 5000;
-  std::string trace;
-};
 
 int64_t now_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
@@ -57,7 +44,7 @@ int run_process(const Options& options, const std::vector<SharedFile>& shared, u
   if (!options.trace.empty()) trace = std::fopen((options.trace + "." + std::to_string(number)).c_str(), "w");
   umask(022);
   catch_bus_errors();
-  World world({{options.weir, options.plain}, options.seed, number, shared, trace});
+  World world({{options.weir, options.plain}, options.seed, number, shared, trace, options.unmap_before_close});
   const uint64_t share = options.operations / options.processes;
   const int64_t began_ms = now_ms();
   while (world.operations() < share) world.step();
@@ -118,19 +105,7 @@ int run(const Options& options) {
 }  // namespace weir::exerciser
 
 int main(int argc, char** argv) {
-  weir::exerciser::Options options;
-  CLI::App app("Does the same random operations on a mount and on a plain directory, and compares every result.");
-  app.add_option("weir", options.weir, "An empty directory of a Weir mount")->required();
-  app.add_option("plain", options.plain, "An empty directory of a plain disk")->required();
-  app.add_option("--operations", options.operations, "How many, over all processes");
-  app.add_option("--processes", options.processes, "How many work at once")->check(CLI::Range(1, 64));
-  app.add_option("--seed", options.seed, "Repeats a run. Default: another each time");
-  app.add_option("--only", options.only, "Runs only this process of the seed");
-  app.add_option("--shared-files", options.shared_files, "How many files all processes work on");
-  app.add_option("--disturb", options.disturb, "A shell command to be run now and then meanwhile");
-  app.add_option("--disturb-every", options.disturb_every_ms, "Milliseconds between its runs");
-  app.add_option("--trace", options.trace, "Writes every operation of process N to FILE.N")->type_name("FILE");
-  CLI11_PARSE(app, argc, argv);
+  weir::exerciser::Options options = weir::exerciser::read_options(argc, argv);
   if (options.seed == 0) options.seed = static_cast<uint64_t>(weir::exerciser::now_ms()) % 1'000'000'007 + 1;
   return weir::exerciser::run(options);
 }

@@ -41,7 +41,7 @@ void World::map() {
     return memory == MAP_FAILED ? -1 : 0;
   });
   compare(pair);
-  if (pair.ok()) mappings_.push_back({at, offset, length, shared, writable, handle->content});
+  if (pair.ok()) mappings_.push_back({at, offset, length, shared, writable, handle->content, handle->fds[kWeir]});
 }
 
 void World::read_mapping() {
@@ -115,6 +115,12 @@ void World::sync_mapping() {
 
 void World::unmap_one() {
   if (!mappings_.empty()) unmap(dice_.below(mappings_.size()));
+}
+
+void World::unmap_all_of(int weir_fd) {
+  for (size_t index = mappings_.size(); index-- > 0;) {
+    if (mappings_[index].weir_fd == weir_fd) unmap(index);
+  }
 }
 
 void World::unmap(size_t index) {

@@ -116,6 +116,7 @@ void World::close_handle() {
 
 void World::close(size_t index) {
   const Handle handle = handles_[index];
+  if (options_.unmap_before_close) unmap_all_of(handle.fds[kWeir]);
   handles_.erase(handles_.begin() + static_cast<ptrdiff_t>(index));
   begin("close " + describe(handle));
   compare(both([&](int side) { return ::close(handle.fds[static_cast<size_t>(side)]); }));

@@ -27,6 +27,8 @@ struct WorldOptions {
   uint64_t process = 0;
   std::vector<SharedFile> shared;
   std::FILE* trace = nullptr;
+  // What is mapped through a descriptor is unmapped before that is closed.
+  bool unmap_before_close = false;
 };
 
 // What one process does: random operations on its own directory of the mount and of the plain disk, and on the files
@@ -63,6 +65,7 @@ class World {
     bool shared;
     bool writable;
     std::shared_ptr<Content> content;
+    int weir_fd;
   };
   struct Known {
     std::shared_ptr<Content> content;
@@ -136,6 +139,7 @@ class World {
   void sync_mapping();
   void unmap_one();
   void unmap(size_t index);
+  void unmap_all_of(int weir_fd);
 
   // Names: name_operations.cc.
   void make_directory();
