@@ -100,6 +100,20 @@ Status remove_file(const std::string& path) {
   return {};
 }
 
+namespace {
+
+bool lease_is_granted(int fd, int type) {
+  if (::fcntl(fd, F_SETLEASE, type) != 0) return false;
+  ::fcntl(fd, F_SETLEASE, F_UNLCK);
+  return true;
+}
+
+}  // namespace
+
+bool has_no_writer(int fd) { return lease_is_granted(fd, F_RDLCK); }
+
+bool is_only_user(int fd) { return lease_is_granted(fd, F_WRLCK); }
+
 Result<uint64_t> file_size(int fd) {
   struct stat attributes {};
   if (::fstat(fd, &attributes) != 0) return errno_error(errno, "fstat");

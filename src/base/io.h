@@ -27,5 +27,10 @@ Status make_directories(const std::string& path, unsigned mode = 0700);
 /// Absence is fine.
 Status remove_file(const std::string& path);
 Result<uint64_t> file_size(int fd);
+/// True if nobody can write the file, by a descriptor or a mapping. Requires: `fd` is open for reading only. Both by a
+/// lease (fcntl(2)) that is held for an instant; the process must ignore SIGIO, for who opens the file meanwhile.
+bool has_no_writer(int fd);
+/// True if nobody else has the file open, by a descriptor or a mapping, the kernel for a passthrough reader included.
+bool is_only_user(int fd);
 
 }  // namespace weir::io

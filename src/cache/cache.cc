@@ -95,8 +95,8 @@ Status Cache::forget_record(uint64_t staging_id) { return state_->journal->erase
 
 Result<std::unique_ptr<Staging>> Cache::take_over(Image& image) { return state_->take_over(image); }
 
-Status Cache::give_back(std::unique_ptr<Staging> staging, std::shared_ptr<const Manifest> manifest) {
-  return state_->give_back(std::move(staging), *manifest);
+Status Cache::give_back(std::unique_ptr<Staging> staging, std::shared_ptr<const Manifest> manifest, InodeId inode) {
+  return state_->give_back(std::move(staging), *manifest, inode);
 }
 
 std::vector<Recovered> Cache::take_recovered() {
@@ -141,6 +141,7 @@ Status Cache::evict_image(const ManifestId& id) {
   if (!entry) return {};
   if (entry->open) return error(Code::kBusy, "image {} is in use", id.hex());
   if (entry->unstored) return error(Code::kBusy, "image {} is not stored yet", id.hex());
+  if (state_->is_mapped_locked(id, *entry)) return error(Code::kBusy, "image {} is mapped by a process", id.hex());
   TRY(state_->evict_locked(id));
   state_->evicted_bytes += entry->disk_bytes;
   return {};

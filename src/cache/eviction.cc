@@ -47,7 +47,7 @@ uint64_t Cache::State::evict_images(uint64_t bytes) {
   for (const Candidate& victim : victims.evict) {
     MutexLock lock(locks.of(victim.id.bytes()));
     std::optional<ImageEntry> entry = images.find(victim.id);
-    if (!entry || entry->open || entry->unstored) continue;
+    if (!entry || entry->open || entry->unstored || is_mapped_locked(victim.id, *entry)) continue;
     if (Status evicted = evict_locked(victim.id); !evicted) {
       log::warning("image {} cannot be evicted: {}", victim.id.hex(), evicted.error().what);
       continue;

@@ -62,8 +62,20 @@ Status Image::read(uint64_t offset, std::span<char> buffer) const {
 }
 
 bool Image::lend(InodeId inode) {
-  uint64_t nobody = 0;
-  return lent_to_.compare_exchange_strong(nobody, inode.value) || nobody == inode.value;
+  uint64_t holder = 0;
+  if (!lent_to_.compare_exchange_strong(holder, inode.value) && holder != inode.value) return false;
+  const std::optional<ImageEntry> entry = cache_.state_->images.find(id_);
+  const bool others = entry && entry->shown_to != InodeId() && entry->shown_to != inode;
+  if (!entry || (others && !io::is_only_user(fd()))) {
+    give_back(inode);
+    return false;
+  }
+  return cache_.state_->images.update(id_, [&](ImageEntry& changed) { changed.shown_to = inode; });
+}
+
+bool Image::is_shown_to(InodeId inode) const {
+  const std::optional<ImageEntry> entry = cache_.state_->images.find(id_);
+  return entry && entry->shown_to == inode && !io::is_only_user(fd());
 }
 
 void Image::give_back(InodeId inode) {

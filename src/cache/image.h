@@ -44,6 +44,8 @@ class Image {
   /// does for another one.
   bool lend(InodeId inode);
   void give_back(InodeId inode);
+  /// Readers of the inode may see the file, also by a mapping that is left: what is written must be written into it.
+  bool is_shown_to(InodeId inode) const;
 
  private:
   friend class Cache;

@@ -255,6 +255,12 @@ Status Cache::State::forget_locked(const ManifestId& id) {
   return {};
 }
 
+bool Cache::State::is_mapped_locked(const ManifestId& id, const ImageEntry& entry) {
+  if (entry.shown_to == InodeId()) return false;
+  Result<ImageFile> file = open_file(id, entry.final);
+  return file && file->fd.valid() && !io::is_only_user(file->fd.get());
+}
+
 Status Cache::State::evict_locked(const ManifestId& id) {
   // The file first: without its entry nobody would ever remove it.
   TRY(io::remove_file(layout.final_image(id)));

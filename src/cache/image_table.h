@@ -26,6 +26,9 @@ struct ImageEntry {
   bool registered = false;
   bool unstored = false;
   bool uses_changed = false;  // since they were saved
+  // The inode to whose readers the kernel showed the file last. A mapping may be left long after they closed it, so it
+  // is the file of that inode until nobody has it open. None after a restart of the daemon.
+  InodeId shown_to;
 
   /// The Image object of this file, while there is one.
   struct Open {

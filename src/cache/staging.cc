@@ -60,8 +60,7 @@ bool Staging::has_no_other_writer() {
   if (!reader) return false;
   // Our own descriptor would count. The file is ours by its name, so it can be opened again.
   fd_.reset();
-  const bool alone = ::fcntl(reader->get(), F_SETLEASE, F_RDLCK) == 0;
-  if (alone) ::fcntl(reader->get(), F_SETLEASE, F_UNLCK);
+  const bool alone = io::has_no_writer(reader->get());
   auto writer = io::open_file(fmt::format("/proc/self/fd/{}", reader->get()), O_RDWR);
   fd_ = writer ? std::move(*writer) : std::move(*reader);
   return alone && writer;

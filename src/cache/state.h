@@ -68,6 +68,8 @@ struct Cache::State {
   Status finalize_locked(const ManifestId& id, int fd, const std::vector<IndexedChunk>& chunks);
   Status forget_locked(const ManifestId& id);
   Status evict_locked(const ManifestId& id);
+  /// The kernel showed the file to readers, and one of them still has it mapped.
+  bool is_mapped_locked(const ManifestId& id, const ImageEntry& entry);
   Result<bool> read_place(const ChunkPlace& place, const ChunkId& chunk, bool verified, std::span<char> buffer);
 
   // Sealing and upload (seal.cc, upload.cc).
@@ -82,7 +84,7 @@ struct Cache::State {
 
   // Taking a file over for a writer (take_over.cc).
   Result<std::unique_ptr<Staging>> take_over(Image& image);
-  Status give_back(std::unique_ptr<Staging> staging, const Manifest& manifest);
+  Status give_back(std::unique_ptr<Staging> staging, const Manifest& manifest, InodeId inode);
   Status keep_unstored_locked(const Image& image, const Journal::ImageRecord& record);
 
   // Small content (small_contents.cc).

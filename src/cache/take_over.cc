@@ -98,7 +98,7 @@ Status Cache::State::keep_unstored_locked(const Image& image, const Journal::Ima
   return {};
 }
 
-Status Cache::State::give_back(std::unique_ptr<Staging> staging, const Manifest& manifest) {
+Status Cache::State::give_back(std::unique_ptr<Staging> staging, const Manifest& manifest, InodeId inode) {
   const ManifestId id = manifest.id();
   TRY(staging->truncate(manifest.size));
   TRY(io::sync_data(staging->fd(), staging->path_));
@@ -117,6 +117,7 @@ Status Cache::State::give_back(std::unique_ptr<Staging> staging, const Manifest&
   entry.present_chunks = static_cast<uint32_t>(chunks.size());
   entry.uses = std::max<uint8_t>(entry.uses, 1);
   entry.last_used_ns = clock.realtime_ns();
+  entry.shown_to = inode;
   images.put(id, entry);
   return finalize_locked(id, fd.get(), chunks);
 }

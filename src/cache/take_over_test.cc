@@ -111,7 +111,7 @@ TEST_F(TakeOverTest, the_file_that_comes_back_is_the_image) {
   sealed(changed);
   store_everything();
   ASSERT_TRUE(cache_->evict_image(changed.id()));
-  ASSERT_TRUE(cache_->give_back(std::move(staging), changed.manifest));
+  ASSERT_TRUE(cache_->give_back(std::move(staging), changed.manifest, InodeId{7}));
   auto back = cache_->open_image(changed.id(), changed.manifest).value();
   EXPECT_TRUE(back->complete());
   EXPECT_TRUE(std::filesystem::exists(layout_.final_image(changed.id())));
@@ -132,6 +132,30 @@ TEST_F(TakeOverTest, a_lent_file_is_one_inodes) {
   EXPECT_FALSE(image->lend(InodeId{8}));
   image->give_back(InodeId{7});
   EXPECT_TRUE(image->lend(InodeId{8}));
+}
+
+TEST_F(TakeOverTest, a_mapping_that_is_left_keeps_the_file_its_inodes) {
+  TestContent wanted = content(1, 5 * kMib);
+  auto image = sealed(wanted);
+  store_everything();
+  EXPECT_FALSE(image->is_shown_to(InodeId{7}));
+  ASSERT_TRUE(image->lend(InodeId{7}));
+  const std::string path = fmt::format("/proc/self/fd/{}", image->fd());
+  const int kernel = ::open(path.c_str(), O_RDONLY);
+  image->give_back(InodeId{7});
+  EXPECT_TRUE(image->is_shown_to(InodeId{7}));
+  EXPECT_FALSE(image->is_shown_to(InodeId{8}));
+  EXPECT_FALSE(image->lend(InodeId{8}));
+  image.reset();
+  EXPECT_EQ(cache_->evict_image(wanted.id()).error().code, Code::kBusy);
+  EXPECT_EQ(cache_->evict_to(0), 0u);
+  ::close(kernel);
+  image = cache_->open_image(wanted.id(), wanted.manifest).value();
+  EXPECT_FALSE(image->is_shown_to(InodeId{7}));
+  EXPECT_TRUE(image->lend(InodeId{8}));
+  image->give_back(InodeId{8});
+  image.reset();
+  EXPECT_TRUE(cache_->evict_image(wanted.id()));
 }
 
 TEST_F(TakeOverTest, a_writable_mapping_is_found_out) {

@@ -1,5 +1,7 @@
 #include "vfs/bring.h"
 
+#include "vfs/opens.h"
+
 namespace weir::vfs {
 
 namespace {
@@ -51,7 +53,7 @@ Status change_draft(Core& core, File& file, const Needed& needed, const Change& 
         if (file.version != base) continue;
         const Draft::Place place{core.cache, *core.memory, file.id};
         // Readers to whom the kernel shows the file see what is written into it, and nothing else.
-        ASSIGN_OR_RETURN(file.draft, file.modes.passing() ? Draft::live_over(place, base, file.generation)
+        ASSIGN_OR_RETURN(file.draft, is_shown(core, file) ? Draft::live_over(place, base, file.generation)
                                                           : Draft::over(place, base, file.generation));
       }
       auto index = needed(*file.draft, given);

@@ -84,7 +84,7 @@ Status Draft::give_back() {
   auto manifest = base_->manifest();
   // The image that was sealed as a copy is replaced by the whole file if nobody holds it.
   base_.reset();
-  return cache_.give_back(std::move(staging_), std::make_shared<Manifest>(*manifest));
+  return cache_.give_back(std::move(staging_), std::make_shared<Manifest>(*manifest), inode_);
 }
 
 }  // namespace weir::vfs

@@ -63,6 +63,13 @@ void end_lending(Core& core, File& file) REQUIRES(file.mutex) {
 
 }  // namespace
 
+bool is_shown(Core& core, File& file) {
+  if (file.modes.passing()) return true;
+  if (core.backing_files == nullptr || !is_complete(core, file)) return false;
+  auto image = file.version->image();
+  return image && (*image)->is_shown_to(file.id);
+}
+
 Result<Opened> begin_open(Core& core, File& file, int flags) {
   MutexLock lock(file.mutex);
   BackingFiles* kernel = core.backing_files;

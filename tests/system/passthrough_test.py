@@ -1,5 +1,6 @@
 """The kernel reads complete files by itself; writers beside such readers are seen at once, and nothing is lost."""
 
+import ctypes
 import mmap
 import os
 import random
@@ -94,6 +95,33 @@ class Passthrough(SystemTest):
                 mapped.close()
                 os.close(reader)
                 self.check_through_life(bytes(content))
+
+    def test_a_mapping_whose_descriptor_is_closed_sees_what_is_written(self):
+        """It showed the old bytes, and the old end: a store behind that killed the process."""
+        content = bytearray(fill(self.path, 9 * MIB))
+        # Python's own mapping keeps a descriptor.
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.mmap.restype = ctypes.c_void_p
+        libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+        with open(self.path, "rb") as reader:
+            address = libc.mmap(None, 9 * MIB, mmap.PROT_READ, mmap.MAP_SHARED, reader.fileno(), 0)
+        self.assertNotEqual(address, ctypes.c_void_p(-1).value)
+        mapped = (ctypes.c_char * (9 * MIB)).from_address(address)
+        self.assertEqual(mapped.raw, content)
+        with open(self.path, "r+b") as writer:
+            writer.seek(5 * MIB)
+            writer.write(b"changed")
+            writer.truncate(8 * MIB)
+            writer.truncate(9 * MIB)
+        content[5 * MIB:5 * MIB + 7] = b"changed"
+        content[8 * MIB:] = bytes(MIB)
+        self.assertEqual(mapped.raw, content)
+        with open(self.path, "r+b") as writer:
+            writer.write(b"again")
+        content[:5] = b"again"
+        self.assertEqual(mapped.raw, content)
+        libc.munmap(ctypes.c_void_p(address), ctypes.c_size_t(9 * MIB))
+        self.check_through_life(bytes(content))
 
     def test_truncation_under_a_reader(self):
         content = fill(self.path, 9 * MIB)

@@ -39,6 +39,7 @@ void become_daemon() {
   ::umask(077);
   if (::chdir("/") != 0) log::warning("cannot change to /: {}", std::strerror(errno));
   ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGIO, SIG_IGN);  // somebody opens a file while its users are looked for
   raise_file_limit();
   ::prctl(PR_SET_NAME, "weir");
 }
