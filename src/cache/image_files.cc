@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "base/check.h"
+#include "base/fault_point.h"
 #include "base/io.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -239,7 +240,9 @@ Status Cache::State::finalize_locked(const ManifestId& id, int fd, const std::ve
   ASSIGN_OR_RETURN(uint64_t disk_bytes, disk_bytes_of(fd));
   const std::string part = layout.partial_image(id);
   const std::string final = layout.final_image(id);
+  FAULT_POINT("fill.finish.before");
   if (::rename(part.c_str(), final.c_str()) != 0) return errno_error(errno, fmt::format("rename {}", part));
+  FAULT_POINT("fill.finish.after");
   ImageRow row;
   images.update(id, [&](ImageEntry& entry) {
     entry.final = entry.registered = true;
@@ -257,8 +260,10 @@ Status Cache::State::forget_locked(const ManifestId& id) {
 
 Status Cache::State::evict_locked(const ManifestId& id) {
   // The file first: without its entry nobody would ever remove it.
+  FAULT_POINT("evict.image.before");
   TRY(io::remove_file(layout.final_image(id)));
   TRY(io::remove_file(layout.partial_image(id)));
+  FAULT_POINT("evict.image.after");
   return forget_locked(id);
 }
 
