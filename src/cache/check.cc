@@ -37,7 +37,8 @@ Status Cache::State::check_image_file(const std::string& path, const std::string
         {"stray_image_file", fmt::format("{} takes room, and the cache's index does not know it", path), true, repair});
     return {};
   }
-  if (static_cast<uint64_t>(attributes.st_size) == entry->size) return {};
+  // An incomplete image gets its size when it is opened.
+  if (!file->final || static_cast<uint64_t>(attributes.st_size) == entry->size) return {};
   const bool droppable = !entry->open && !entry->unstored;
   if (repair && droppable) TRY(evict_locked(file->id));
   report({"wrong_image_size",

@@ -94,6 +94,10 @@ Result<std::shared_ptr<Image>> Cache::State::open_final_locked(const ManifestId&
 Result<std::shared_ptr<Image>> Cache::State::open_partial_locked(const ManifestId& id,
                                                                  const std::shared_ptr<const Manifest>& manifest,
                                                                  FileDescriptor fd) {
+  // A power loss may have taken the size, which holes at the end need.
+  ASSIGN_OR_RETURN(uint64_t size, io::file_size(fd.get()));
+  if (size != manifest->size && ::ftruncate(fd.get(), static_cast<off_t>(manifest->size)) != 0)
+    return errno_error(errno, fmt::format("give {} its size", layout.partial_image(id)));
   ASSIGN_OR_RETURN(std::optional<ImageRow> row, index->find(id));
   if (!row) row.emplace();
   if (row->boot != boot) {

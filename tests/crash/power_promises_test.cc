@@ -115,20 +115,19 @@ TEST_F(PowerPromisesTest, what_was_fsynced_is_there_although_the_file_was_closed
 }
 
 TEST_F(PowerPromisesTest, what_was_fsynced_is_there_although_the_same_content_is_in_the_cache_already) {
-  each_cut(
-      [](TestVolume& volume) { EXPECT_DONE(volume.put("twin", pattern(1, 300'000))); },
-      [](TestVolume& volume) {
-        HandleId handle = volume.create("copy");
-        EXPECT_DONE(volume.write(handle, 0, pattern(1, 300'000)));
-        EXPECT_DONE(volume.sync(handle));
-        EXPECT_DONE(volume.close(handle));
-      },
-      [](TestVolume& volume) {
-        for (const char* name : {"twin", "copy"}) {
-          ASSERT_TRUE(volume.exists(name));
-          EXPECT_TRUE(TestVolume::must(volume.get(name)) == pattern(1, 300'000)) << name;
-        }
-      });
+  each_cut([](TestVolume& volume) { EXPECT_DONE(volume.put("twin", pattern(1, 300'000))); },
+           [](TestVolume& volume) {
+             HandleId handle = volume.create("copy");
+             EXPECT_DONE(volume.write(handle, 0, pattern(1, 300'000)));
+             EXPECT_DONE(volume.sync(handle));
+             EXPECT_DONE(volume.close(handle));
+           },
+           [](TestVolume& volume) {
+             for (const char* name : {"twin", "copy"}) {
+               ASSERT_TRUE(volume.exists(name));
+               EXPECT_TRUE(TestVolume::must(volume.get(name)) == pattern(1, 300'000)) << name;
+             }
+           });
 }
 
 TEST_F(PowerPromisesTest, what_was_fsynced_is_there_when_the_file_shrank_and_grew_after_it) {
@@ -150,17 +149,16 @@ TEST_F(PowerPromisesTest, what_was_fsynced_is_there_when_the_file_shrank_and_gre
 }
 
 TEST_F(PowerPromisesTest, a_file_that_replaced_another_is_the_old_one_or_the_new_one) {
-  each_cut(
-      [](TestVolume& volume) { EXPECT_DONE(volume.put("file", pattern(1, 300'000))); },
-      [](TestVolume& volume) {
-        EXPECT_DONE(volume.put("file.new", pattern(2, 200'000)));
-        EXPECT_DONE(volume.rename("file.new", "file"));
-      },
-      [](TestVolume& volume) {
-        ASSERT_TRUE(volume.exists("file"));
-        Bytes bytes = TestVolume::must(volume.get("file"));
-        EXPECT_TRUE(bytes == pattern(1, 300'000) || bytes == pattern(2, 200'000)) << bytes.size();
-      });
+  each_cut([](TestVolume& volume) { EXPECT_DONE(volume.put("file", pattern(1, 300'000))); },
+           [](TestVolume& volume) {
+             EXPECT_DONE(volume.put("file.new", pattern(2, 200'000)));
+             EXPECT_DONE(volume.rename("file.new", "file"));
+           },
+           [](TestVolume& volume) {
+             ASSERT_TRUE(volume.exists("file"));
+             Bytes bytes = TestVolume::must(volume.get("file"));
+             EXPECT_TRUE(bytes == pattern(1, 300'000) || bytes == pattern(2, 200'000)) << bytes.size();
+           });
 }
 
 TEST_F(PowerPromisesTest, an_upload_leaves_no_object_of_a_file_that_the_power_loss_took_back) {
