@@ -58,6 +58,14 @@ struct Recovered {
 /// Content whose bytes did not survive a power loss. The owner of names reports it and makes the file empty.
 using LostContent = std::function<void(const ManifestId& image, const std::vector<ChunkId>& chunks)>;
 
+/// Something in the directory that fits nothing else.
+struct CacheProblem {
+  std::string kind;  // stable, for programs: "stray_image_file", "wrong_image_size"
+  std::string what;  // the sentence for people
+  bool repairable = false;
+  bool repaired = false;
+};
+
 /// The node's disk: images, small content, staging, the journal of what is not stored yet, and eviction.
 /// Layout and recovery: docs/formats.md, "Cache directory". Thread-safe. Calls block on the local disk.
 class Cache {
@@ -136,6 +144,10 @@ class Cache {
   /// Evicts stored content until at most `target_bytes` of it are left; in use and hot last. Bytes freed.
   uint64_t evict_to(uint64_t target_bytes);
   Usage usage() const;
+
+  /// Looks at every image file. With `repair`, removes what belongs to nothing, and images of a wrong size whose
+  /// content is stored and not in use.
+  Status check(bool repair, const std::function<void(const CacheProblem&)>& report);
 
  private:
   friend class Image;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/fault_point.h"
 #include "base/io.h"
 #include "base/limits.h"
 #include "cache/state.h"
@@ -97,7 +98,9 @@ Status Image::fill(uint64_t index, std::string_view bytes) {
   if (has(index)) return {};
   if (lost_) return error(Code::kIo, "image {} was given up, because the disk failed", id_.hex());
   Cache::State& state = *cache_.state_;
+  FAULT_POINT("fill.chunk.before");
   TRY(state.write_admitted(fd_.get(), bytes, chunk_offset(index)));
+  FAULT_POINT("fill.chunk.after");
   bool completed = false;
   bool save = false;
   {

@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "base/check.h"
+#include "base/fault_point.h"
 #include "base/io.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -93,6 +94,10 @@ Result<std::shared_ptr<Image>> Cache::State::open_final_locked(const ManifestId&
 Result<std::shared_ptr<Image>> Cache::State::open_partial_locked(const ManifestId& id,
                                                                  const std::shared_ptr<const Manifest>& manifest,
                                                                  FileDescriptor fd) {
+  // A power loss may have taken the size, which holes at the end need.
+  ASSIGN_OR_RETURN(uint64_t size, io::file_size(fd.get()));
+  if (size != manifest->size && ::ftruncate(fd.get(), static_cast<off_t>(manifest->size)) != 0)
+    return errno_error(errno, fmt::format("give {} its size", layout.partial_image(id)));
   ASSIGN_OR_RETURN(std::optional<ImageRow> row, index->find(id));
   if (!row) row.emplace();
   if (row->boot != boot) {
@@ -239,7 +244,9 @@ Status Cache::State::finalize_locked(const ManifestId& id, int fd, const std::ve
   ASSIGN_OR_RETURN(uint64_t disk_bytes, disk_bytes_of(fd));
   const std::string part = layout.partial_image(id);
   const std::string final = layout.final_image(id);
+  FAULT_POINT("fill.finish.before");
   if (::rename(part.c_str(), final.c_str()) != 0) return errno_error(errno, fmt::format("rename {}", part));
+  FAULT_POINT("fill.finish.after");
   ImageRow row;
   images.update(id, [&](ImageEntry& entry) {
     entry.final = entry.registered = true;
@@ -263,8 +270,10 @@ bool Cache::State::is_mapped_locked(const ManifestId& id, const ImageEntry& entr
 
 Status Cache::State::evict_locked(const ManifestId& id) {
   // The file first: without its entry nobody would ever remove it.
+  FAULT_POINT("evict.image.before");
   TRY(io::remove_file(layout.final_image(id)));
   TRY(io::remove_file(layout.partial_image(id)));
+  FAULT_POINT("evict.image.after");
   return forget_locked(id);
 }
 

@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "base/check.h"
+#include "base/fault_point.h"
 #include "cache/cache.h"
 #include "model/chunk.h"
 
@@ -110,7 +111,9 @@ Result<uint64_t> Journal::record_image(const UnstoredImage& row, const std::opti
   batch.put(image_key(row.id), number(sequence));
   if (staging_id != 0 && sealed) batch.put(staging_key(staging_id), sealed->encode());
   if (staging_id != 0 && !sealed) batch.erase(staging_key(staging_id));
+  FAULT_POINT("journal.image.before");
   Status written = database_.write(batch, Log::kProcess);
+  FAULT_POINT("journal.image.after");
   if (written) bytes_ += bytes_of(row) - (old ? bytes_of(old->row) : 0);
   end(sequence);
   TRY(written);
@@ -159,7 +162,9 @@ Status Journal::record_small(const ChunkId& id, std::string_view bytes, int64_t 
   if (!old) batch.put(bytes_key(id), bytes);
   batch.put(small_key(id), number(sequence));
   batch.put(record_key(sequence), UnstoredSmall{id, static_cast<uint32_t>(bytes.size()), now_ns}.encode());
+  FAULT_POINT("journal.small.before");
   Status written = database_.write(batch, Log::kProcess);
+  FAULT_POINT("journal.small.after");
   if (written && !old) {
     bytes_ += static_cast<int64_t>(bytes.size());
     small_bytes_ += static_cast<int64_t>(bytes.size());
@@ -226,7 +231,10 @@ uint64_t Journal::wait(uint64_t sequence, int64_t timeout_ms) {
 Status Journal::save_staging(uint64_t id, const StagingRow& row) {
   Batch batch;
   batch.put(staging_key(id), row.encode());
-  return database_.write(batch, Log::kProcess);
+  FAULT_POINT("journal.staging.before");
+  TRY(database_.write(batch, Log::kProcess));
+  FAULT_POINT("journal.staging.after");
+  return {};
 }
 
 Status Journal::erase_staging(uint64_t id) {

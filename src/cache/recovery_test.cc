@@ -29,6 +29,17 @@ class RecoveryTest : public CacheTest {
   }
 };
 
+TEST_F(RecoveryTest, a_file_that_ends_in_a_hole_is_whole_although_a_power_loss_took_the_size_of_its_image) {
+  TestContent wanted(pattern(1, 2 * limits::kChunkBytes) + Bytes(100'000, '\0'));
+  ASSERT_TRUE(opened(wanted)->fill(0, wanted.chunk(0)));
+  cache_.reset();
+  ASSERT_EQ(::truncate(layout_.partial_image(wanted.id()).c_str(), limits::kChunkBytes), 0);
+  open();
+  std::shared_ptr<Image> image = filled(*cache_, wanted);
+  EXPECT_TRUE(image->complete());
+  EXPECT_TRUE(bytes_of(*image) == wanted.bytes);
+}
+
 TEST_F(RecoveryTest, leftover_files_that_nothing_names_are_removed_when_the_index_is_new) {
   TestContent stray = content(1, kMib);
   TestContent kept = content(2, kMib);

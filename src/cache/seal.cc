@@ -4,6 +4,7 @@
 #include <map>
 
 #include "base/check.h"
+#include "base/fault_point.h"
 #include "base/io.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -120,6 +121,7 @@ Result<std::shared_ptr<Image>> Cache::State::become_image_locked(Sealing& sealin
   // A record that speaks of the staging file under its old name may be safe already; so this one must be before it.
   if (staging.record_) TRY(journal->sync());
   const std::string target = layout.partial_image(id);
+  FAULT_POINT("seal.rename.before");
   if (::rename(staging.path_.c_str(), target.c_str()) != 0) {
     auto failed = errno_error(errno, fmt::format("rename {} to {}", staging.path_, target));
     std::optional<StagingRow> record;
@@ -127,6 +129,7 @@ Result<std::shared_ptr<Image>> Cache::State::become_image_locked(Sealing& sealin
     TRY(journal->undo_image(id, sequence, sealing.old, staging.id(), record));
     return failed;
   }
+  FAULT_POINT("seal.rename.after");
 
   ImageEntry entry = images.find(id).value_or(ImageEntry());
   entry.size = sealing.manifest->size;

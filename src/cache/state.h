@@ -95,6 +95,11 @@ struct Cache::State {
   Status mark_small_stored(const Unstored& record);
   Status evict_one_small(const ChunkId& id);
 
+  // Checking (check.cc).
+  Status check_image_files(bool repair, const std::function<void(const CacheProblem&)>& report);
+  Status check_image_file(const std::string& path, const std::string& name, bool repair,
+                          const std::function<void(const CacheProblem&)>& report);
+
   // Writing and room (eviction.cc).
   Status write_admitted(int fd, std::string_view bytes, uint64_t offset);
   uint64_t stored_bytes() const { return images.stored_disk_bytes() + small->disk_bytes(); }

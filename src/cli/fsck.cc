@@ -51,15 +51,17 @@ class Fsck : public Command {
             "chunk has "
             "its object of the right size, that every chunk that is not stored yet has its bytes in this machine's "
             "cache, and "
-            "that the store has no objects that belong to nothing. With --deep every object is read and checked "
-            "against its "
-            "name.\n\n"
+            "that the store has no objects that belong to nothing, and the cache no files. With --deep every object "
+            "and every cached chunk is read and checked against its id.\n\n"
             "A mounted volume is checked by its daemon: what looks wrong is looked at several times, and reported if "
             "it stays. "
             "Repairing needs the volume unmounted. It mends the metadata where that loses nothing, writes objects "
             "again "
-            "whose bytes the cache still has, and removes objects that belong to nothing; what it cannot repair it "
-            "reports with the path of the file.",
+            "whose bytes the cache still has, uploads what was forgotten, drops damaged images whose content is "
+            "stored, "
+            "and removes objects and files that belong to nothing; what it cannot repair it reports with the path of "
+            "the "
+            "file, and finds again. docs/fsck.md lists every kind of problem.",
         .examples = {"weir fsck /data", "weir fsck rocksdb:///srv/weir/meta --deep --repair"},
         .failures = "Problems were found (repaired ones included), or the check could not be done.",
     };

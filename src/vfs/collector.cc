@@ -1,11 +1,18 @@
 #include "vfs/collector.h"
 
+#include "base/fault_point.h"
+
 namespace weir::vfs {
 
 Result<meta::CollectReport> collect_garbage(Core& core, bool ignore_grace, const meta::KeepGoing& keep_going) {
   MutexLock lock(core.collecting);
-  return meta::collect(
-      core.volume, ignore_grace, [&](const std::string& name) { return core.store.remove(name); }, keep_going);
+  auto remove = [&](const std::string& name) -> Status {
+    FAULT_POINT("collect.remove.before");
+    TRY(core.store.remove(name));
+    FAULT_POINT("collect.remove.after");
+    return {};
+  };
+  return meta::collect(core.volume, ignore_grace, remove, keep_going);
 }
 
 }  // namespace weir::vfs

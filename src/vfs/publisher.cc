@@ -2,6 +2,7 @@
 
 #include <atomic>
 
+#include "base/fault_point.h"
 #include "base/io.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -140,9 +141,13 @@ Status publish_draft(Core& core, meta::RequestId request, File& file) REQUIRES(f
   }
   // Content that replaces other content must not be lost to a power failure that the old one would have survived.
   bool replaces_content = file.version && file.version->size() > 0;
+  FAULT_POINT("publish.sync.before");
   if (replaces_content) TRY(sync_prepared(core, prepared));
+  FAULT_POINT("publish.sync.after");
 
+  FAULT_POINT("publish.commit.before");
   auto published = meta::publish(core.volume, request, prepared.change);
+  FAULT_POINT("publish.commit.after");
   if (!published && published.error().code == Code::kNotFound) {
     core.drop_after_barrier(file.draft->take_leftovers());
     file.draft.reset();

@@ -2,6 +2,7 @@
 
 #include <pthread.h>
 
+#include "base/fault_point.h"
 #include "base/log.h"
 #include "meta/content.h"
 #include "model/chunk.h"
@@ -141,7 +142,9 @@ bool Uploader::upload_batch() {
       outcome = task.outcome;
     }
   }
+  FAULT_POINT("upload.note.before");
   Status noted = meta::mark_stored(core_.volume, stored);
+  FAULT_POINT("upload.note.after");
   // The journal may forget only what the metadata remembers after a power loss.
   if (noted) noted = core_.volume.engine().barrier();
   if (!noted) outcome = noted;
@@ -150,7 +153,9 @@ bool Uploader::upload_batch() {
     bool all = noted.has_value();
     for (const ChunkId& id : record.chunks) all = all && !open.contains(id);
     if (!all) continue;
+    FAULT_POINT("upload.forget.before");
     Status marked = core_.cache.mark_stored(record);
+    FAULT_POINT("upload.forget.after");
     if (!marked) outcome = marked;
     if (marked) ++done;
   }
@@ -169,7 +174,9 @@ Status Uploader::upload(const Task& task) {
   if (!found || chunk_id_of(bytes) != task.id)
     return error(Code::kCorrupt, "chunk {} is not stored yet, and this node's copy of it is {}", task.id.hex(),
                  found ? "damaged" : "gone");
+  FAULT_POINT("upload.put.before");
   TRY(core_.store.put(chunk_object_name(task.id, task.record.generation), bytes));
+  FAULT_POINT("upload.put.after");
   MutexLock lock(mutex_);
   ++counters_.uploaded_chunks;
   counters_.uploaded_bytes += bytes.size();

@@ -37,7 +37,7 @@ class PowerLives {
     {
       PowerDisk disk(directory_);
       disk_ = &disk;
-      disk.cut_at(200 + random_.below(one_in(4) ? 600 : 2500), random_.next_u64(), next);
+      disk.cut_at(50 + random_.below(one_in(4) ? 1500 : 500), random_.next_u64(), next);
       TestVolume volume(options());
       volume_ = &volume;
       ASSERT_NO_FATAL_FAILURE(look());
@@ -140,7 +140,7 @@ class PowerLives {
 
   Bytes some_bytes() {
     constexpr uint64_t kSizes[] = {10, 4096, 5000, 60'000, 70'000, 300'000, 1'000'000};
-    uint64_t size = one_in(12) ? (uint64_t{4} << 20) + below(uint64_t{5} << 20) : 1 + below(kSizes[below(7)]);
+    uint64_t size = one_in(25) ? (uint64_t{4} << 20) + below(uint64_t{5} << 20) : 1 + below(kSizes[below(7)]);
     // Now and then content that others have too.
     return pattern(one_in(4) ? 1 + below(3) : random_.next_u64(), size);
   }

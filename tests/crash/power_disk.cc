@@ -38,8 +38,15 @@ uint64_t size_of(int fd) {
 }
 
 void write_whole(int fd, const std::string& bytes, uint64_t offset) {
-  if (bytes.find_first_not_of('\0') == std::string::npos) return;
   CHECK(::pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset)) == static_cast<ssize_t>(bytes.size()));
+}
+
+void copy(int from, int to, uint64_t length) {
+  off_t position = 0;
+  while (static_cast<uint64_t>(position) < length) {
+    off_t target = position;
+    CHECK(::copy_file_range(from, &position, to, &target, length - static_cast<uint64_t>(position), 0) > 0);
+  }
 }
 
 }  // namespace
@@ -402,15 +409,12 @@ void PowerDisk::write_file(const File& file, const std::string& path, SeededRand
   }
   int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
   CHECK(fd >= 0 && ::ftruncate(fd, static_cast<off_t>(size)) == 0);
-  for (uint64_t page = 0; page * kPageBytes < size; ++page) {
-    auto changed = file.pages.find(page);
-    std::string bytes;
-    if (changed == file.pages.end() || kind == 1) {
-      bytes = page_of(file.fd, page);
-    } else if (kind == 0) {
-      bytes = changed->second.front();
-    } else {
-      std::vector<std::string> states = changed->second;
+  copy(file.fd, fd, std::min(size, now));
+  for (const auto& [page, earlier] : file.pages) {
+    if (kind == 1 || page * kPageBytes >= size) continue;
+    std::string bytes = earlier.front();
+    if (kind > 1) {
+      std::vector<std::string> states = earlier;
       states.push_back(page_of(file.fd, page));
       bytes = states[random.below(states.size())];
       const std::string& other = states[random.below(states.size())];

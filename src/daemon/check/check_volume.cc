@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "base/size_text.h"
 #include "cache/cache.h"
+#include "daemon/check/cached.h"
 #include "daemon/check/contents.h"
 #include "daemon/check/objects.h"
 #include "daemon/check/paths.h"
@@ -32,6 +33,7 @@ class Check {
     TRY(check_unstored());
     if (request_.deep) TRY(check_contents());
     TRY(report_chunks());
+    if (cache_ != nullptr) TRY(check_cached());
     TRY(report_unknown());
     return std::move(result_);
   }
@@ -78,6 +80,12 @@ class Check {
       }
     }
     return {};
+  }
+
+  Status check_cached() {
+    TRY(proceed("cache", 0, 0));
+    return check_cache(volume_, store_, *cache_, chunks_, request_,
+                       [&](meta::Problem problem) { report(std::move(problem)); });
   }
 
   /// A chunk that is not stored may be in the store nevertheless: its upload was not noted yet.
@@ -180,7 +188,8 @@ class Check {
 };
 
 bool needs_deep(const meta::Problem& problem) {
-  return problem.kind == "corrupt_object" || problem.kind == "unreadable_object";
+  return problem.kind == "corrupt_object" || problem.kind == "unreadable_object" ||
+         problem.kind == "corrupt_cached_chunk";
 }
 
 /// Keeps what both looks found, and what only the first, deep one could find.
