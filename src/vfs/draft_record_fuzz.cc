@@ -51,7 +51,7 @@ class Recovery {
     }
   }
 
-  testing::TestVolume volume_;
+  weir::testing::TestVolume volume_;
   std::unique_ptr<SharedMemory> memory_;
 };
 
