@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "testing/volume_fixture.h"
+#include "vfs/core.h"
 #include "vfs/draft.h"
 
 namespace {
