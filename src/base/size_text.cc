@@ -9,6 +9,8 @@ namespace weir {
 
 namespace {
 
+constexpr double kLongestDurationMs = 100.0 * 366 * 86'400'000;
+
 struct Number {
   double value;
   std::string_view unit;
@@ -76,7 +78,9 @@ Result<int64_t> parse_duration_ms(std::string_view text) {
   if (factor == 0)
     return error(Code::kInvalid, "'{}' is not a duration; write a number and a unit, such as 250ms, 30s, 5m or 1h",
                  text);
-  return static_cast<int64_t>(number->value * factor);
+  const double duration_ms = number->value * factor;
+  if (duration_ms >= kLongestDurationMs) return error(Code::kInvalid, "'{}' is more than 100 years", text);
+  return static_cast<int64_t>(duration_ms);
 }
 
 }  // namespace weir

@@ -75,5 +75,13 @@ TEST(SizeText, RefusesOtherDurations) {
   }
 }
 
+TEST(SizeText, ADurationThatNoNumberHoldsIsRefusedInsteadOfBecomingNegative) {
+  for (std::string text : {"40087004966666660", "999999999999999999999d", "101000d"}) {
+    auto parsed = parse_duration_ms(text);
+    ASSERT_FALSE(parsed) << text;
+    EXPECT_EQ(parsed.error().code, Code::kInvalid);
+  }
+}
+
 }  // namespace
 }  // namespace weir

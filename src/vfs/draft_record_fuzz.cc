@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "testing/volume_fixture.h"
+#include "vfs/core.h"
 #include "vfs/draft.h"
 
 namespace {
@@ -51,7 +52,7 @@ class Recovery {
     }
   }
 
-  testing::TestVolume volume_;
+  weir::testing::TestVolume volume_;
   std::unique_ptr<SharedMemory> memory_;
 };
 

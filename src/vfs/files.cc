@@ -108,8 +108,9 @@ Result<size_t> Filesystem::write(HandleId id, uint64_t offset, std::string_view 
       *core_, *handle->file,
       [&](const Draft& draft, const Given& given) { return draft.needed_to_write(offset, bytes.size(), given); },
       [&](Draft& draft, const Given& given) { return draft.write(offset, bytes, given); }));
-  MutexLock lock(handle->file->mutex);
-  if (handle->file->draft) hash_behind_writer(*core_, handle->file.shared());
+  const std::shared_ptr<File>& file = handle->file.shared();
+  MutexLock lock(file->mutex);
+  if (file->draft) hash_behind_writer(*core_, file);
   return bytes.size();
 }
 

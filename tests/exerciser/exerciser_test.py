@@ -31,6 +31,8 @@ def options():
     parser.add_argument("--weir-option", action="append", default=[], metavar="OPTION",
                         help="for 'weir up', such as --weir-option='--passthrough off'")
     parser.add_argument("--keep", action="store_true", help="leaves the directories if something differs")
+    parser.add_argument("--mappings-outlive-descriptors", action="store_true",
+                        help="also maps, closes and goes on; with passthrough that is known to differ (README.md)")
     parser.add_argument("rest", nargs="*", help="more options of the exerciser, after --")
     return parser.parse_args()
 
@@ -66,6 +68,8 @@ def exercise(volume, chosen):
     if chosen.evict_every_ms:
         disturb = (EVICT + (DROP_CACHES if chosen.drop_caches else "")).format(weir=WEIR, mount=volume.mount)
         command += ["--disturb", disturb, "--disturb-every", str(chosen.evict_every_ms)]
+    if not chosen.mappings_outlive_descriptors:
+        command.append("--unmap-before-close")
     return subprocess.run(command + chosen.rest, check=False).returncode == 0
 
 

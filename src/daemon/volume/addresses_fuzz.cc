@@ -1,4 +1,6 @@
 // What users write to name a volume, and what a store answers as names of objects. The first byte chooses.
+#include <nlohmann/json.hpp>
+
 #include <cstddef>
 #include <cstdint>
 #include <string>
