@@ -1,6 +1,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -152,6 +153,8 @@ int main(int count, char** arguments) {
     weir::bench::list(*options);
     return 0;
   }
+  // What is mounted is unmounted before this ends.
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) std::signal(signal, [](int) { weir::bench::interrupt_rounds(); });
   const weir::Status measured = weir::bench::measure(*options);
   if (measured) return 0;
   fmt::print(stderr, "mount_bench: {}\n", measured.error().what);

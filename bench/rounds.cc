@@ -1,10 +1,13 @@
 #include "bench/rounds.h"
 
 #include <algorithm>
+#include <atomic>
 
 namespace weir::bench {
 
 namespace {
+
+std::atomic<bool> interrupted = false;
 
 bool takes_part(const Group& group, const Place& place) {
   return std::any_of(group.measurements.begin(), group.measurements.end(),
@@ -24,6 +27,7 @@ Result<Figures> measure(const Group& group, const Measurement& measurement, cons
   for (int round = 0; round < count; ++round) {
     for (const auto& place : places) {
       if (!measurement.is_for(place->kind())) continue;
+      if (interrupted) return error(Code::kInterrupted, "interrupted");
       auto figure = measurement.run(*place);
       if (!figure)
         return error(figure.error().code, "'{}' in {}: {}", measurement.name, place->label(), figure.error().what);
@@ -34,6 +38,8 @@ Result<Figures> measure(const Group& group, const Measurement& measurement, cons
 }
 
 }  // namespace
+
+void interrupt_rounds() { interrupted = true; }
 
 Status run_group(const Group& group, const Places& places, int rounds,
                  const std::function<void(const Figures&)>& report) {

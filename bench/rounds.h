@@ -16,4 +16,7 @@ using Places = std::vector<std::unique_ptr<Place>>;
 Status run_group(const Group& group, const Places& places, int rounds,
                  const std::function<void(const Figures&)>& report);
 
+/// From a signal handler: run_group() ends with Interrupted after the round that is under way.
+void interrupt_rounds();
+
 }  // namespace weir::bench

@@ -35,17 +35,21 @@ Result<std::string> content(const FileDescriptor& fd) {
 
 std::string joined(const Command& command) { return fmt::format("{}", fmt::join(command, " ")); }
 
-Result<pid_t> spawn(const Command& command, const std::string& directory, int out, int err) {
+Result<pid_t> spawn(const Command& command, const std::string& directory, int out, int err, short flags = 0) {
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
   if (!directory.empty()) ::posix_spawn_file_actions_addchdir_np(&actions, directory.c_str());
   if (out >= 0) ::posix_spawn_file_actions_adddup2(&actions, out, 1);
   if (err >= 0) ::posix_spawn_file_actions_adddup2(&actions, err, 2);
+  posix_spawnattr_t attributes;
+  ::posix_spawnattr_init(&attributes);
+  ::posix_spawnattr_setflags(&attributes, flags);
   std::vector<char*> arguments;
   for (const std::string& argument : command) arguments.push_back(const_cast<char*>(argument.c_str()));
   arguments.push_back(nullptr);
   pid_t process = 0;
-  const int failure = ::posix_spawnp(&process, arguments[0], &actions, nullptr, arguments.data(), environ);
+  const int failure = ::posix_spawnp(&process, arguments[0], &actions, &attributes, arguments.data(), environ);
+  ::posix_spawnattr_destroy(&attributes);
   ::posix_spawn_file_actions_destroy(&actions);
   if (failure != 0) return errno_error(failure, "run " + joined(command));
   return process;
@@ -73,7 +77,7 @@ Status run(const Command& command, const std::string& directory) {
   return {};
 }
 
-Result<pid_t> start(const Command& command) { return spawn(command, "", -1, -1); }
+Result<pid_t> start(const Command& command) { return spawn(command, "", -1, -1, POSIX_SPAWN_SETSID); }
 
 void stop(pid_t process) {
   ::kill(process, SIGTERM);

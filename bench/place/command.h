@@ -16,7 +16,8 @@ using Command = std::vector<std::string>;
 Status run(const Command& command, const std::string& directory = "");
 /// As run(), and returns what it wrote to stdout.
 Result<std::string> output_of(const Command& command, const std::string& directory = "");
-/// Starts a program that goes on by itself. Its stderr is ours.
+/// Starts a program that goes on by itself, in a session of its own as daemons have one: schedulers that share out
+/// cores by session would otherwise favour it. Its stderr is ours.
 Result<pid_t> start(const Command& command);
 /// Sends SIGTERM to a program of start() and waits for its end.
 void stop(pid_t process);
