@@ -1,12 +1,8 @@
 #include "meta/delta_slots.h"
 
+#include "base/limits.h"
+
 namespace weir::meta {
-
-namespace {
-
-constexpr size_t kKnownDirectories = 16384;
-
-}  // namespace
 
 std::optional<DeltaSlots::Mask> DeltaSlots::known(InodeId directory) const {
   MutexLock lock(mutex_);
@@ -17,7 +13,7 @@ std::optional<DeltaSlots::Mask> DeltaSlots::known(InodeId directory) const {
 
 DeltaSlots::Ticket DeltaSlots::begin(InodeId directory) {
   MutexLock lock(mutex_);
-  if (entries_.size() >= kKnownDirectories) entries_.clear();
+  if (entries_.size() >= limits::kDeltaDirectories) entries_.clear();
   Entry& entry = entries_[directory.value];
   entry.ticket = ++last_ticket_;
   return entry.ticket;

@@ -9,10 +9,10 @@
 
 namespace weir::meta {
 
-/// Which slots of this node have a `T` row of a directory, so that they can be read by their keys: a scan for them costs
-/// ten times as much as the rows, and every change of a directory makes the kernel ask for its attributes anew. Only
-/// for an engine that one process has to itself, where every row is of this node. Remembers directories up to a bound,
-/// the ones it learned last. Thread-safe.
+/// Which slots of this node have a `T` row of a directory, so that they can be read by their keys: a scan for them
+/// costs ten times as much as the rows, and every change of a directory makes the kernel ask for its attributes anew.
+/// Only for an engine that one process has to itself, where every row is of this node. Remembers directories up to a
+/// bound, the ones it learned last. Thread-safe.
 class DeltaSlots {
  public:
   /// One bit a slot.
