@@ -301,6 +301,36 @@ TEST_F(DispatcherMountTest, FcntlLocksConflictByRangeAndEndWithTheProcess) {
   EXPECT_EQ(::fcntl(fd.get(), F_SETLK, &lock), 0);  // the child's lock on this range ended with it
 }
 
+TEST_F(DispatcherMountTest, ADirectoryListedAgainCostsNoRequestAndShowsWhatChangedMeanwhile) {
+  const auto names = [&] {
+    std::set<std::string> found;
+    for (const auto& entry : fs::directory_iterator(root_)) found.insert(entry.path().filename());
+    return found;
+  };
+  const auto requests = [] {
+    return volume_->channel().statistics(FUSE_READDIR).requests +
+           volume_->channel().statistics(FUSE_READDIRPLUS).requests;
+  };
+  using Names = std::set<std::string>;
+  write_whole(path("a"), "1");
+  write_whole(path("b"), "2");
+  EXPECT_EQ(names(), (Names{"a", "b"}));
+  const uint64_t before = requests();
+  EXPECT_EQ(names(), (Names{"a", "b"}));
+  EXPECT_EQ(requests(), before);
+
+  write_whole(path("c"), "3");
+  EXPECT_EQ(names(), (Names{"a", "b", "c"}));
+  ASSERT_EQ(::rename(path("c").c_str(), path("d").c_str()), 0);
+  EXPECT_EQ(names(), (Names{"a", "b", "d"}));
+  ASSERT_EQ(::unlink(path("a").c_str()), 0);
+  EXPECT_EQ(names(), (Names{"b", "d"}));
+  ASSERT_EQ(::mkdir(path("e").c_str(), 0755), 0);
+  EXPECT_EQ(names(), (Names{"b", "d", "e"}));
+  ASSERT_EQ(::link(path("b").c_str(), path("f").c_str()), 0);
+  EXPECT_EQ(names(), (Names{"b", "d", "e", "f"}));
+}
+
 TEST_F(DispatcherMountTest, ProgramsRunAndDoNotSeeIoctls) {
   fs::copy_file("/bin/true", path("true"));
   ASSERT_EQ(::chmod(path("true").c_str(), 0755), 0);

@@ -22,7 +22,7 @@ Result<Inode> lookup(Volume& volume, InodeId parent, std::string_view name) {
     ASSIGN_OR_RETURN(auto value, transaction->get(keys::inode(place.entry->inode)));
     if (!value) continue;  // removed between the two reads: look again
     ASSIGN_OR_RETURN(Inode inode, Inode::decode(place.entry->inode, value->bytes));
-    return fold_deltas(*transaction, std::move(inode));
+    return fold_deltas(volume, std::move(inode));
   }
   return error(Code::kCorrupt, "'{}' in directory {} stands for an inode that does not exist", name, parent.value);
 }

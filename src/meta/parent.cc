@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "meta/keys.h"
+#include "meta/slot_pool.h"
 
 namespace weir::meta {
 
@@ -50,27 +51,80 @@ void Parent::change(int64_t entries, int64_t subdirectories, int64_t now_ns) {
 
 void Parent::write(const Volume& volume, Attempt& attempt) const {
   attempt.transaction.put(delta_key(volume, attempt, inode_.id), delta_.encode());
+  attempt.directories.push_back(inode_.id);
 }
 
-Result<Inode> fold_deltas(kv::Transaction& transaction, Inode inode) {
-  if (inode.type != FileType::kDirectory || inode.link_count == 0) return inode;
-  int64_t entries = 0, subdirectories = 0, mtime_ns = 0;
-  kv::KeyRange range = keys::deltas_of(inode.id);
+namespace {
+
+/// The sum of a directory's deltas.
+struct Sum {
+  int64_t entries = 0;
+  int64_t subdirectories = 0;
+  int64_t mtime_ns = 0;
+
+  Status add(std::string_view row) {
+    ASSIGN_OR_RETURN(DirectoryDelta delta, DirectoryDelta::decode(row));
+    entries += delta.entries;
+    subdirectories += delta.subdirectories;
+    mtime_ns = std::max(mtime_ns, delta.mtime_ns);
+    return {};
+  }
+};
+
+static_assert(limits::kSlots <= 8 * sizeof(DeltaSlots::Mask));
+
+/// Adds up what a scan shows, and returns which slots had a row.
+Result<DeltaSlots::Mask> scan_deltas(kv::Transaction& transaction, InodeId directory, Sum& sum) {
+  DeltaSlots::Mask slots = 0;
+  kv::KeyRange range = keys::deltas_of(directory);
   for (;;) {
     ASSIGN_OR_RETURN(auto rows, transaction.scan(range, limits::kScanRows));
     for (const kv::KeyValue& row : rows) {
-      ASSIGN_OR_RETURN(DirectoryDelta delta, DirectoryDelta::decode(row.bytes));
-      entries += delta.entries;
-      subdirectories += delta.subdirectories;
-      mtime_ns = std::max(mtime_ns, delta.mtime_ns);
+      TRY(sum.add(row.bytes));
+      ASSIGN_OR_RETURN(keys::DeltaKey key, keys::parse_delta(row.key));
+      slots |= DeltaSlots::Mask{1} << key.slot % limits::kSlots;
     }
-    if (rows.size() < limits::kScanRows) break;
+    if (rows.size() < limits::kScanRows) return slots;
     range = keys::behind(range, rows.back().key);
   }
-  inode.size = static_cast<uint64_t>(std::max<int64_t>(0, entries));
-  inode.link_count += static_cast<uint32_t>(std::max<int64_t>(0, subdirectories));
-  if (mtime_ns != 0) inode.mtime_ns = mtime_ns;
-  inode.ctime_ns = std::max(inode.ctime_ns, mtime_ns);
+}
+
+Status read_deltas(kv::Transaction& transaction, NodeId node, InodeId directory, DeltaSlots::Mask slots, Sum& sum) {
+  std::vector<Bytes> row_keys;
+  for (uint32_t slot = 0; slot < limits::kSlots; ++slot)
+    if ((slots >> slot & 1) != 0) row_keys.push_back(keys::delta(directory, node, slot));
+  if (row_keys.empty()) return {};
+  ASSIGN_OR_RETURN(auto values, transaction.get_many(row_keys));
+  for (const auto& value : values)
+    if (value) TRY(sum.add(value->bytes));
+  return {};
+}
+
+Status sum_deltas(Volume& volume, InodeId directory, Sum& sum) {
+  auto transaction = volume.engine().begin();
+  DeltaSlots& known = volume.slots().deltas();
+  if (volume.engine().capabilities().shared) {
+    TRY(scan_deltas(*transaction, directory, sum));
+    return {};
+  }
+  if (const auto slots = known.known(directory))
+    return read_deltas(*transaction, volume.node(), directory, *slots, sum);
+  const DeltaSlots::Ticket ticket = known.begin(directory);
+  ASSIGN_OR_RETURN(const DeltaSlots::Mask slots, scan_deltas(*transaction, directory, sum));
+  known.learned(directory, ticket, slots);
+  return {};
+}
+
+}  // namespace
+
+Result<Inode> fold_deltas(Volume& volume, Inode inode) {
+  if (inode.type != FileType::kDirectory || inode.link_count == 0) return inode;
+  Sum sum;
+  TRY(sum_deltas(volume, inode.id, sum));
+  inode.size = static_cast<uint64_t>(std::max<int64_t>(0, sum.entries));
+  inode.link_count += static_cast<uint32_t>(std::max<int64_t>(0, sum.subdirectories));
+  if (sum.mtime_ns != 0) inode.mtime_ns = sum.mtime_ns;
+  inode.ctime_ns = std::max(inode.ctime_ns, sum.mtime_ns);
   return inode;
 }
 

@@ -39,7 +39,7 @@ class Parent {
 };
 
 /// A directory's inode with its deltas added, other inodes as they are. Requires: `inode` was read before, so that the
-/// sum is not older than it.
-Result<Inode> fold_deltas(kv::Transaction& transaction, Inode inode);
+/// sum is not older than it. What this transaction has put is not in the sum, and nothing of it is validated.
+Result<Inode> fold_deltas(Volume& volume, Inode inode);
 
 }  // namespace weir::meta

@@ -10,7 +10,7 @@ namespace weir::meta {
 
 namespace {
 
-Status add_attributes(kv::Transaction& transaction, std::vector<DirectoryEntry>& entries) {
+Status add_attributes(Volume& volume, kv::Transaction& transaction, std::vector<DirectoryEntry>& entries) {
   std::vector<Bytes> inode_keys;
   inode_keys.reserve(entries.size());
   for (const DirectoryEntry& entry : entries) inode_keys.push_back(keys::inode(entry.inode));
@@ -19,7 +19,7 @@ Status add_attributes(kv::Transaction& transaction, std::vector<DirectoryEntry>&
   for (size_t i = 0; i < entries.size(); ++i) {
     if (!values[i]) continue;
     ASSIGN_OR_RETURN(Inode inode, Inode::decode(entries[i].inode, values[i]->bytes));
-    ASSIGN_OR_RETURN(entries[i].attributes, fold_deltas(transaction, std::move(inode)));
+    ASSIGN_OR_RETURN(entries[i].attributes, fold_deltas(volume, std::move(inode)));
   }
   return {};
 }
@@ -48,7 +48,7 @@ Result<std::vector<DirectoryEntry>> read_directory(Volume& volume, InodeId direc
     if (inode.type != FileType::kDirectory)
       return error(Code::kNotDirectory, "inode {} is not a directory", directory.value);
   }
-  if (with_attributes) TRY(add_attributes(*transaction, entries));
+  if (with_attributes) TRY(add_attributes(volume, *transaction, entries));
   return entries;
 }
 

@@ -60,7 +60,7 @@ Result<Removed> drop_directory(Volume& volume, Attempt& attempt, InodeId directo
   ASSIGN_OR_RETURN(Inode inode, Inode::decode(directory, value->bytes));
   ASSIGN_OR_RETURN(bool empty, directory_is_empty(transaction, directory));
   if (!empty) return error(Code::kNotEmpty, "directory {} is not empty", directory.value);
-  ASSIGN_OR_RETURN(inode, fold_deltas(transaction, std::move(inode)));
+  ASSIGN_OR_RETURN(inode, fold_deltas(volume, std::move(inode)));
   TRY(for_each_row(transaction, keys::deltas_of(directory),
                    [&](const kv::KeyValue& row) { transaction.erase(row.key); }));
   inode.ctime_ns = now_ns;

@@ -157,7 +157,7 @@ class Rename {
     reply.u64(renamed_.moved.id.value);
     if (renamed_.replaced) reply.raw(encode_reply(*renamed_.replaced));
     attempt_.reply = std::move(reply).take();
-    ASSIGN_OR_RETURN(renamed_.moved, fold_deltas(transaction_, std::move(renamed_.moved)));
+    ASSIGN_OR_RETURN(renamed_.moved, fold_deltas(volume_, std::move(renamed_.moved)));
     return std::move(renamed_);
   }
 

@@ -61,7 +61,10 @@ class Mutation {
     Attempt attempt{*transaction, slot_->number, {}};
     TRY(body_(attempt));
     transaction->put(slot_->key, SlotRow{request_, false, std::move(attempt.reply)}.encode());
-    ASSIGN_OR_RETURN(slot_->version, transaction->commit());
+    auto committed = transaction->commit();
+    // Also after a failure: whether it happened may not be known, and one too many does no harm.
+    for (InodeId directory : attempt.directories) volume_.slots().deltas().note(directory, slot_->number);
+    ASSIGN_OR_RETURN(slot_->version, std::move(committed));
     return {};
   }
 

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <optional>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/clock.h"
@@ -18,6 +19,7 @@ struct Attempt {
   kv::Transaction& transaction;
   uint32_t slot = 0;  // the attempt writes the `T` rows of this slot, so that no two threads write the same
   Bytes reply;        // recorded with the request: what the result can be rebuilt from
+  std::vector<InodeId> directories{};  // whose `T` rows of this slot the attempt writes
 };
 /// Reads, checks and buffers changes. An error ends the operation with nothing done; Conflict starts it over. May run
 /// many times, so it begins with a clean slate each time.

@@ -67,7 +67,7 @@ Result<Inode> set_attributes(Volume& volume, RequestId request, InodeId inode, c
   ASSIGN_OR_RETURN(auto earlier, run_transaction(volume, request, [&](Attempt& attempt) -> Status {
                      ASSIGN_OR_RETURN(Inode row, read_inode(attempt.transaction, inode));
                      const bool resets_times = row.type == FileType::kDirectory && change.mtime_ns;
-                     ASSIGN_OR_RETURN(changed, fold_deltas(attempt.transaction, row));
+                     ASSIGN_OR_RETURN(changed, fold_deltas(volume, row));
                      TRY(change_attributes(attempt.transaction, row, change, volume.clock().realtime_ns()));
                      if (resets_times) TRY(forget_delta_times(attempt.transaction, inode));
                      attempt.transaction.put(keys::inode(inode), row.encode());

@@ -12,6 +12,7 @@
 #include "base/mutex.h"
 #include "base/result.h"
 #include "kv/engine.h"
+#include "meta/delta_slots.h"
 
 namespace weir::meta {
 
@@ -58,6 +59,9 @@ class SlotPool {
   /// A request id that no caller uses and no slot holds. Their highest bit is set.
   uint64_t made_up_request() { return made_up_.fetch_add(1) | kMadeUp; }
 
+  /// Where this node's slots left deltas of directories.
+  DeltaSlots& deltas() { return deltas_; }
+
   static constexpr uint64_t kMadeUp = uint64_t{1} << 63;
 
  private:
@@ -68,6 +72,7 @@ class SlotPool {
   std::atomic<uint64_t> made_up_;
   std::atomic<bool> any_replies_ = false;
   Slot slots_[limits::kSlots];  // each belongs to its lease's thread
+  DeltaSlots deltas_;
 
   Mutex mutex_;
   ConditionVariable returned_;

@@ -130,7 +130,7 @@ Result<Inode> set_xattr(Volume& volume, RequestId request, InodeId inode, std::s
     }
     row.ctime_ns = volume.clock().realtime_ns();
     attempt.transaction.put(keys::inode(inode), row.encode());
-    ASSIGN_OR_RETURN(changed, fold_deltas(attempt.transaction, std::move(row)));
+    ASSIGN_OR_RETURN(changed, fold_deltas(volume, std::move(row)));
     return {};
   });
   if (!earlier) return Failure(std::move(earlier).error());
@@ -149,7 +149,7 @@ Result<Inode> remove_xattr(Volume& volume, RequestId request, InodeId inode, std
     TRY(erase_xattr(attempt.transaction, row, name));
     row.ctime_ns = volume.clock().realtime_ns();
     attempt.transaction.put(keys::inode(inode), row.encode());
-    ASSIGN_OR_RETURN(changed, fold_deltas(attempt.transaction, std::move(row)));
+    ASSIGN_OR_RETURN(changed, fold_deltas(volume, std::move(row)));
     return {};
   });
   if (!earlier) return Failure(std::move(earlier).error());

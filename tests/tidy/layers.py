@@ -14,8 +14,8 @@ ORDER = ["base", "model", "kv", "meta", "object", "cache", "cluster", "vfs", "fu
 LIBRARIES = {
     r"rocksdb/": ["src/kv/rocksdb/", "src/cache/"],
     r"libpq": ["src/kv/postgres/"],
-    r"CLI/": ["src/cli/"],
-    r"nlohmann/": ["src/daemon/", "src/cli/", "src/http/"],
+    r"CLI/": ["src/cli/", "bench/"],
+    r"nlohmann/": ["src/daemon/", "src/cli/", "src/http/", "bench/"],
     r"openssl/": ["src/base/"],
     r"isa-l": ["src/base/"],
     r"spdlog/": ["src/base/"],

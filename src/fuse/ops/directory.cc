@@ -21,8 +21,11 @@ void read_entries(Service& service, const Request& request, Responder responder,
 }  // namespace
 
 void open_directory(Service& service, const Request& request, Responder responder) {
-  answer(std::move(responder), service.filesystem.open_directory(node_of(request)), [](vfs::HandleId handle) {
-    return OpenOut{handle, 0, 0};
+  // Absent names are kept only where every change goes through this kernel: it then knows when a list that it has is
+  // out of date, and reading a directory again costs no request.
+  const uint32_t flags = service.lifetimes.absent_ms > 0 ? FOPEN_CACHE_DIR | FOPEN_KEEP_CACHE : 0;
+  answer(std::move(responder), service.filesystem.open_directory(node_of(request)), [flags](vfs::HandleId handle) {
+    return OpenOut{handle, flags, 0};
   });
 }
 

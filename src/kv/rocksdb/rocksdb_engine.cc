@@ -1,5 +1,7 @@
 #include "kv/rocksdb/rocksdb_engine.h"
 
+#include "base/limits.h"
+#include "kv/local/caching_store.h"
 #include "kv/local/local_engine.h"
 #include "kv/rocksdb/rocksdb_store.h"
 
@@ -10,7 +12,8 @@ Result<std::unique_ptr<Engine>> open_rocksdb(const std::string& path, bool creat
   ASSIGN_OR_RETURN(std::unique_ptr<RocksdbStore> store, RocksdbStore::open(std::move(directory), create));
   Capabilities capabilities;
   capabilities.persistent = true;
-  return std::make_unique<LocalEngine>(std::move(store), capabilities, "rocksdb://" + path);
+  auto cached = std::make_unique<CachingStore>(std::move(store), limits::kRowCacheBytes);
+  return std::make_unique<LocalEngine>(std::move(cached), capabilities, "rocksdb://" + path);
 }
 
 }  // namespace weir::kv
