@@ -95,8 +95,8 @@ Status Cache::forget_record(uint64_t staging_id) { return state_->journal->erase
 
 Result<std::unique_ptr<Staging>> Cache::take_over(Image& image) { return state_->take_over(image); }
 
-Status Cache::give_back(std::unique_ptr<Staging> staging, std::shared_ptr<const Manifest> manifest, InodeId inode) {
-  return state_->give_back(std::move(staging), *manifest, inode);
+Status Cache::give_back(std::unique_ptr<Staging>& staging, std::shared_ptr<const Manifest> manifest, InodeId inode) {
+  return state_->give_back(staging, *manifest, inode);
 }
 
 std::vector<Recovered> Cache::take_recovered() {

@@ -116,8 +116,9 @@ class Cache {
   Result<std::unique_ptr<Staging>> take_over(Image& image);
   /// The way back: the file, which holds all of the content, becomes its complete image, safe against power loss. Only
   /// for content of which every chunk is stored or recorded as unstored already. If somebody has the content's image
-  /// open, that one stays and the file goes. `inode`: whose readers may still have it mapped.
-  Status give_back(std::unique_ptr<Staging> staging, std::shared_ptr<const Manifest> manifest, InodeId inode);
+  /// open, that one stays and the file goes; Busy, and nothing changed, if somebody has the file open too. `inode`:
+  /// whose readers may still have it mapped.
+  Status give_back(std::unique_ptr<Staging>& staging, std::shared_ptr<const Manifest> manifest, InodeId inode);
   /// Left by an earlier life, in the order of their ids; each is given out once.
   std::vector<Recovered> take_recovered();
 

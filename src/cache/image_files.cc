@@ -203,14 +203,14 @@ Status Cache::State::save_image(Image& image) {
   return save_locked(image);
 }
 
-Status Cache::State::save_locked(Image& image) {
+Status Cache::State::save_locked(Image& image, bool always) {
   std::optional<ImageEntry> entry = images.find(image.id());
   if (!entry) return {};
   ImageRow row = row_of(*entry, boot);
   std::vector<IndexedChunk> chunks;
   {
     MutexLock lock(image.mutex_);
-    if (image.unsaved_.empty()) return {};
+    if (image.unsaved_.empty() && !always) return {};
     for (uint32_t i : image.unsaved_) chunks.emplace_back(i, image.manifest().chunks[i]);
     if (!entry->final) row.present = image.present_;
     if (!entry->final) row.unverified = image.unverified_;

@@ -144,7 +144,8 @@ Result<std::shared_ptr<Image>> Cache::State::become_image_locked(Sealing& sealin
     if (sealing.own[i]) image->mark_present(i);
   std::shared_ptr<Image> shared = share_locked(image);
   // The journal knows enough to bring the index up to date in the next life.
-  if (Status saved = save_locked(*image); !saved)
+  // Also an image of nothing new: a file that the index does not know would take room for ever.
+  if (Status saved = save_locked(*image, true); !saved)
     log::warning("image {} is not in the cache's index: {}", id.hex(), saved.error().what);
   sealing.staging.reset();
   return shared;

@@ -131,6 +131,19 @@ TEST_F(SealTest, two_partial_seals_of_one_content_add_up) {
   EXPECT_EQ(bytes_of(*image), written.bytes);
 }
 
+TEST_F(SealTest, an_image_of_nothing_new_is_known_to_the_index) {
+  TestContent wanted = content(1, 5 * kMib);
+  auto staging = cache_->new_staging().value();
+  std::vector<bool> nothing(wanted.manifest->chunks.size());
+  auto image = cache_->seal(staging, wanted.manifest, nothing).value();
+  image.reset();
+  for (const Unstored& record : cache_->unstored(0, 10)) ASSERT_TRUE(cache_->mark_stored(record));
+  reopen();
+  EXPECT_EQ(cache_->usage().images, 1u) << "a file that nobody knows takes room for ever";
+  EXPECT_TRUE(cache_->evict_image(wanted.id()));
+  EXPECT_FALSE(std::filesystem::exists(layout_.partial_image(wanted.id())));
+}
+
 TEST_F(SealTest, a_whole_seal_replaces_a_partial_image_nobody_uses) {
   TestContent written = content(1, 9 * kMib);
   auto reader = cache_->open_image(written.id(), written.manifest).value();

@@ -62,7 +62,8 @@ struct Cache::State {
   std::shared_ptr<Image> held_locked(const ManifestId& id);
   void release(Image* image);
   Status save_image(Image& image);
-  Status save_locked(Image& image);
+  /// `always`: also when no chunk became present since the last time.
+  Status save_locked(Image& image, bool always = false);
   /// All chunks are in the file: syncs it and gives it its final name.
   Status finish(Image& image);
   Status finalize_locked(const ManifestId& id, int fd, const std::vector<IndexedChunk>& chunks);
@@ -84,7 +85,7 @@ struct Cache::State {
 
   // Taking a file over for a writer (take_over.cc).
   Result<std::unique_ptr<Staging>> take_over(Image& image);
-  Status give_back(std::unique_ptr<Staging> staging, const Manifest& manifest, InodeId inode);
+  Status give_back(std::unique_ptr<Staging>& staging, const Manifest& manifest, InodeId inode);
   Status keep_unstored_locked(const Image& image, const Journal::ImageRecord& record);
 
   // Small content (small_contents.cc).

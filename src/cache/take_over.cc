@@ -98,7 +98,7 @@ Status Cache::State::keep_unstored_locked(const Image& image, const Journal::Ima
   return {};
 }
 
-Status Cache::State::give_back(std::unique_ptr<Staging> staging, const Manifest& manifest, InodeId inode) {
+Status Cache::State::give_back(std::unique_ptr<Staging>& staging, const Manifest& manifest, InodeId inode) {
   const ManifestId id = manifest.id();
   TRY(staging->truncate(manifest.size));
   TRY(io::sync_data(staging->fd(), staging->path_));
@@ -108,7 +108,11 @@ Status Cache::State::give_back(std::unique_ptr<Staging> staging, const Manifest&
 
   MutexLock lock(locks.of(id.bytes()));
   ImageEntry entry = images.find(id).value_or(ImageEntry());
-  if (entry.final || entry.open) return {};
+  if (entry.final || entry.open) {
+    if (!io::is_only_user(staging->fd())) return error(Code::kBusy, "image {} and a copy are both in use", id.hex());
+    staging.reset();
+    return {};
+  }
   const std::string target = layout.partial_image(id);
   if (::rename(staging->path_.c_str(), target.c_str()) != 0)
     return errno_error(errno, fmt::format("rename {} to {}", staging->path_, target));
@@ -119,6 +123,7 @@ Status Cache::State::give_back(std::unique_ptr<Staging> staging, const Manifest&
   entry.last_used_ns = clock.realtime_ns();
   entry.shown_to = inode;
   images.put(id, entry);
+  staging.reset();
   return finalize_locked(id, fd.get(), chunks);
 }
 

@@ -111,7 +111,7 @@ TEST_F(TakeOverTest, the_file_that_comes_back_is_the_image) {
   sealed(changed);
   store_everything();
   ASSERT_TRUE(cache_->evict_image(changed.id()));
-  ASSERT_TRUE(cache_->give_back(std::move(staging), changed.manifest, InodeId{7}));
+  ASSERT_TRUE(cache_->give_back(staging, changed.manifest, InodeId{7}));
   auto back = cache_->open_image(changed.id(), changed.manifest).value();
   EXPECT_TRUE(back->complete());
   EXPECT_TRUE(std::filesystem::exists(layout_.final_image(changed.id())));

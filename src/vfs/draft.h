@@ -125,7 +125,7 @@ class Draft {
   /// What was changed until now is published as `version`.
   void published(std::shared_ptr<Version> version, uint64_t generation);
   /// Gives the file to the cache as the image of what is published, for the end of the draft. Requires: !changed(),
-  /// !mapped(), an image's size.
+  /// !mapped(), an image's size. Busy: the draft goes on, see Cache::give_back().
   Status give_back();
 
   // Surviving. Format of the record: docs/formats.md, "Staging record".

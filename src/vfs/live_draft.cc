@@ -81,10 +81,12 @@ void Draft::published(std::shared_ptr<Version> version, uint64_t generation) {
 
 Status Draft::give_back() {
   CHECK(!changed_ && !mapped_ && size_ > limits::kSmallContentBytes);
-  auto manifest = base_->manifest();
-  // The image that was sealed as a copy is replaced by the whole file if nobody holds it.
+  auto manifest = std::make_shared<Manifest>();
+  manifest->size = size_;
+  for (const Piece& piece : pieces_) manifest->chunks.push_back(piece.source == Source::kHole ? ChunkId() : piece.id);
+  // The image that was sealed as a copy is replaced by the whole file if nobody holds it. A live draft needs no base.
   base_.reset();
-  return cache_.give_back(std::move(staging_), std::make_shared<Manifest>(*manifest), inode_);
+  return cache_.give_back(staging_, std::move(manifest), inode_);
 }
 
 }  // namespace weir::vfs

@@ -237,8 +237,9 @@ Status settle_live(Core& core, File& file) {
   }
   // Nobody shall hold the image of the copy, in whose place the whole file comes.
   file.version.reset();
-  if (Status kept = file.draft->give_back(); !kept)
-    log::warning("the file of inode {} is not kept in the cache: {}", file.id.value, kept.error().what);
+  Status kept = file.draft->give_back();
+  if (!kept && kept.error().code == Code::kBusy) return kept;
+  if (!kept) log::warning("the file of inode {} is not kept in the cache: {}", file.id.value, kept.error().what);
   file.draft.reset();
   return {};
 }
