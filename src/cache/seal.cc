@@ -61,7 +61,7 @@ Result<std::shared_ptr<Image>> Cache::State::seal(std::unique_ptr<Staging>& stag
   ASSIGN_OR_RETURN(uint64_t file_size, io::file_size(staging->fd()));
   if (file_size != manifest->size) TRY(staging->truncate(manifest->size));
   Sealing sealing{staging, manifest, own, row_for(*manifest, own, clock.realtime_ns()), std::nullopt, std::nullopt};
-  if (keep_record && staging->record_) sealing.kept = StagingRow{*manifest, *staging->record_};
+  if (keep_record && staging->has_record()) sealing.kept = StagingRow{*manifest, staging->record_, staging->handover_};
   const ManifestId& id = sealing.row.id;
   // If chunks must be copied into an image that is here already, there must be room for them; see State.
   const bool merges = images.find(id).has_value();
@@ -107,7 +107,8 @@ Status Cache::State::merge_locked(Sealing& sealing, Image& image) {
   });
   if (Status saved = save_locked(image); !saved)
     log::warning("image {} is not up to date in the cache's index: {}", image.id().hex(), saved.error().what);
-  sealing.staging->record_.reset();
+  sealing.staging->record_.clear();
+  sealing.staging->handover_.clear();
   sealing.staging.reset();
   return {};
 }
@@ -125,7 +126,7 @@ Result<std::shared_ptr<Image>> Cache::State::become_image_locked(Sealing& sealin
   if (::rename(staging.path_.c_str(), target.c_str()) != 0) {
     auto failed = errno_error(errno, fmt::format("rename {} to {}", staging.path_, target));
     std::optional<StagingRow> record;
-    if (staging.record_) record = StagingRow{std::nullopt, *staging.record_};
+    if (staging.has_record()) record = StagingRow{std::nullopt, staging.record_, staging.handover_};
     TRY(journal->undo_image(id, sequence, sealing.old, staging.id(), record));
     return failed;
   }
