@@ -24,6 +24,7 @@ namespace weir::cli {
 namespace {
 
 constexpr const char* kControlAttribute = "user.weir.control";
+constexpr int kDaemonsAsked = 20;  // one after the other, of a mount whose daemons keep dying
 
 /// The mount of the whole volume, where `mount` is a bind mount of a part of it.
 fuse::MountInfo whole_mount(const fuse::MountInfo& mount) {
@@ -54,6 +55,9 @@ Result<Target> target_of_mount(const fuse::MountInfo& found) {
                  mount.mount_point);
   return Target{std::string(control, static_cast<size_t>(length)), mount.mount_point, std::nullopt};
 }
+
+/// What the loss of a connection looks like, and an answer of the daemon may, too.
+bool is_gone(const Error& error) { return error.code == Code::kUnavailable || error.code == Code::kNotFound; }
 
 bool holds_metadata(const std::string& directory) { return ::access((directory + "/format").c_str(), F_OK) == 0; }
 
@@ -124,12 +128,20 @@ Result<Json> ask(const Target& target, const Json& request, const ReportProgress
     ReportProgress keep_on = [&](const Json& report) { return !progress || progress(report); };
     return run_unmounted_command(*target.metadata, request, keep_on);
   }
-  auto result = ask_daemon(target.control_path, request, progress);
+  std::string control_path = target.control_path;
+  auto result = ask_daemon(control_path, request, progress);
+  for (int attempt = 0; attempt < kDaemonsAsked && !result && is_gone(result.error()); ++attempt) {
+    // Another daemon may have gone on with the mount. The work of the first is done, or done again.
+    auto mount = fuse::find_mount(target.mount_point);
+    auto now = mount ? target_of_mount(*mount) : Result<Target>(error(Code::kNotFound, "it is not mounted any more"));
+    if (!now || now->control_path == control_path) break;
+    control_path = now->control_path;
+    result = ask_daemon(control_path, request, progress);
+  }
   if (!result && (result.error().code == Code::kAccess || result.error().code == Code::kPermission))
     return error(Code::kAccess, "only root and the user who mounted {} may do this", target.mount_point);
-  if (!result && result.error().code == Code::kNotFound && ::access(target.control_path.c_str(), F_OK) != 0)
-    return error(Code::kUnavailable, "the daemon of {} cannot be reached at {}", target.mount_point,
-                 target.control_path);
+  if (!result && result.error().code == Code::kNotFound && ::access(control_path.c_str(), F_OK) != 0)
+    return error(Code::kUnavailable, "the daemon of {} cannot be reached at {}", target.mount_point, control_path);
   return result;
 }
 

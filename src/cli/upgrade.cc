@@ -7,6 +7,7 @@
 #include "cli/command.h"
 #include "cli/option_checks.h"
 #include "cli/target.h"
+#include "daemon/control/client.h"
 #include "daemon/json.h"
 #include "daemon/volume/process_identity.h"
 
@@ -46,12 +47,10 @@ class Upgrade : public Command {
     ASSIGN_OR_RETURN(Target target, find_target(path_));
     if (!target.mounted()) return error(Code::kNotFound, "{} is not mounted", path_);
     ASSIGN_OR_RETURN(Json before, ask(target, Json{{"command", "status"}}, {}));
-    auto asked = ask(target, Json{{"command", "upgrade"}, {"binary", program}}, {});
-    // The daemon that was asked may be gone before it has answered.
-    if (!asked && asked.error().code != Code::kUnavailable && asked.error().code != Code::kInvalid)
-      return Failure(asked.error());
-    if (!asked && asked.error().code == Code::kInvalid && asked.error().what.find(program) != std::string::npos)
-      return Failure(asked.error());
+    auto asked = ask_daemon(target.control_path, Json{{"command", "upgrade"}, {"binary", program}}, {});
+    // The daemon that was asked may be gone before it has answered, or in the middle of that.
+    const bool refused_at_once = !asked && asked.error().what.find(program) != std::string::npos;
+    if (!asked && (refused_at_once || asked.error().code == Code::kAccess)) return Failure(asked.error());
     ASSIGN_OR_RETURN(Json after, await_other(json_number(before, "pid").value_or(0)));
     if (json_text(after, "program") != program) return refused(after, program);
     Json json;

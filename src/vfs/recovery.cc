@@ -12,6 +12,9 @@ namespace {
 
 using ById = std::map<uint64_t, cache::Recovered>;
 
+// Of a live draft, whose file is what readers see, whatever was published of it.
+constexpr uint64_t kAnyGeneration = UINT64_MAX;
+
 // ---- What a predecessor on this machine had in its hands.
 
 std::shared_ptr<Handle> restored_handle(Core& core, const HandleRecord& record) {
@@ -71,7 +74,7 @@ Status lend_again(Core& core) {
 /// not, since the draft has been published, or the file is gone. Who has it open goes on with it; if nobody has, it is
 /// published.
 Result<bool> resume_draft(
-    Core& core, InodeId inode, std::optional<uint64_t> base_generation,
+    Core& core, InodeId inode, uint64_t base_generation,
     const std::function<Result<std::unique_ptr<Draft>>(Draft::Place, std::shared_ptr<Version>, uint64_t)>& make) {
   FileRef file = core.files.acquire(inode);
   auto version = core.version_of(*file);
@@ -82,7 +85,7 @@ Result<bool> resume_draft(
   }
   {
     MutexLock lock(file->mutex);
-    if (file->draft || (base_generation && file->generation != *base_generation)) return false;
+    if (file->draft || (base_generation != kAnyGeneration && file->generation != base_generation)) return false;
     ASSIGN_OR_RETURN(file->draft, make({core.cache, *core.memory, inode}, *version, file->generation));
     // The uploader shall not take what was sealed for something that nobody wants.
     file->publication_open = true;
@@ -101,6 +104,13 @@ Result<bool> resume_draft(
   return true;
 }
 
+/// What resume_draft() says, but that a draft which makes no sense is reported instead of stopping all others.
+Result<bool> unless_damaged(Core& core, uint64_t inode, Result<bool> resumed) {
+  if (resumed || resumed.error().code != Code::kCorrupt) return resumed;
+  core.report(fmt::format("unpublished writes of inode {} cannot be gone on with: {}", inode, resumed.error().what));
+  return false;
+}
+
 Status resume_small_drafts(Core& core) {
   SlotTable& slots = core.memory->contents();
   std::vector<std::pair<SlotId, SmallDraftRecord>> noted;
@@ -108,11 +118,10 @@ Status resume_small_drafts(Core& core) {
   for (const auto& [id, record] : noted) {
     bool resumed = false;
     if (record.changed != 0 && record.size <= limits::kSmallContentBytes) {
-      ASSIGN_OR_RETURN(resumed, resume_draft(core, InodeId{record.inode}, record.base_generation,
-                                             [&](Draft::Place place, std::shared_ptr<Version> base, uint64_t) {
-                                               return Result<std::unique_ptr<Draft>>(
-                                                   Draft::resumed(place, id, record, std::move(base)));
-                                             }));
+      auto make = [&, slot = id, small = record](Draft::Place place, std::shared_ptr<Version> base, uint64_t) {
+        return Result<std::unique_ptr<Draft>>(Draft::resumed(place, slot, small, std::move(base)));
+      };
+      ASSIGN_OR_RETURN(resumed, resume_draft(core, InodeId{record.inode}, record.base_generation, make));
     }
     if (!resumed) slots.free(id);
   }
@@ -129,12 +138,12 @@ Status resume_staged_drafts(Core& core, ById& all) {
     bool resumed = false;
     if (found != all.end() && !found->second.handover.empty()) {
       ASSIGN_OR_RETURN(const Draft::RecordHead head, Draft::head_of_record(found->second.handover));
-      const auto generation = head.live ? std::nullopt : std::optional(record.base_generation);
-      ASSIGN_OR_RETURN(resumed, resume_draft(core, InodeId{record.inode}, generation,
-                                             [&](Draft::Place place, std::shared_ptr<Version> base, uint64_t now) {
-                                               return Draft::resumed(place, id, record, found->second, std::move(base),
-                                                                     now);
-                                             }));
+      const uint64_t generation = head.live ? kAnyGeneration : record.base_generation;
+      auto make = [&, slot = id, staged = record](Draft::Place place, std::shared_ptr<Version> base, uint64_t now) {
+        return Draft::resumed(place, slot, staged, found->second, std::move(base), now);
+      };
+      ASSIGN_OR_RETURN(resumed,
+                       unless_damaged(core, record.inode, resume_draft(core, InodeId{record.inode}, generation, make)));
     }
     if (resumed)
       all.erase(found);

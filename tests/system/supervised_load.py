@@ -285,7 +285,69 @@ class Maps(Load):
         os.close(self.fd)
 
 
-KINDS = {"files": Files, "open": OpenFiles, "locks": Locks, "listing": Listing, "maps": Maps}
+class Beside(Load):
+    """Reads and maps a complete file, whose image the kernel may read by itself, while others change it."""
+
+    SIZE = 5 << 20
+
+    def prepare(self):
+        self.renew()
+
+    def renew(self):
+        self.content = bytearray(self.random.randbytes(self.SIZE))
+        with open(self.path("beside"), "wb") as file:
+            file.write(self.content)
+        self.reader = os.open(self.path("beside"), os.O_RDONLY)
+        self.map = mmap.mmap(self.reader, self.SIZE, prot=mmap.PROT_READ)
+
+    def close(self):
+        self.map.close()
+        os.close(self.reader)
+
+    def step(self):
+        action = self.random.randrange(10)
+        if action == 0:
+            self.close()
+            self.renew()
+        elif action < 5:
+            writer = os.open(self.path("beside"), self.random.choice([os.O_WRONLY, os.O_RDWR]))
+            for _ in range(self.random.randrange(1, 4)):
+                at = self.random.randrange(self.SIZE - 70_000)
+                piece = self.random.randbytes(self.random.choice([1, 5000, 70_000]))
+                os.pwrite(writer, piece, at)
+                self.content[at:at + len(piece)] = piece
+                self.check(os.pread(self.reader, len(piece), at), piece, "what was just written")
+            os.close(writer)
+        for _ in range(10):
+            at = self.random.randrange(self.SIZE - 100)
+            self.check(os.pread(self.reader, 100, at), bytes(self.content[at:at + 100]), f"read at {at}")
+            self.check(self.map[at:at + 100], bytes(self.content[at:at + 100]), f"mapping at {at}")
+
+    def finish(self):
+        self.close()
+        with open(self.path("beside"), "rb", buffering=0) as file:
+            self.check(read_anew(file.fileno(), self.SIZE), bytes(self.content), "file")
+
+
+class Pulse(Load):
+    """One call a step, so that the longest step is the longest that a program waits."""
+
+    def prepare(self):
+        self.fd = os.open(self.path("pulse"), os.O_RDWR | os.O_CREAT)
+
+    def step(self):
+        action = self.steps % 3
+        if action == 0:
+            if os.path.lexists(self.path(f"absent{self.steps}")):
+                raise AssertionError("a name that nobody made")
+        elif action == 1:
+            os.pwrite(self.fd, b"x", self.steps % 1000)
+        else:
+            os.setxattr(self.fd, "user.pulse", str(self.steps).encode())
+
+
+KINDS = {"files": Files, "open": OpenFiles, "locks": Locks, "listing": Listing, "maps": Maps, "beside": Beside,
+         "pulse": Pulse}
 
 if __name__ == "__main__":
     KINDS[sys.argv[1]](sys.argv[2], sys.argv[3]).run()

@@ -19,7 +19,7 @@ KILLS = int(os.environ.get("WEIR_TEST_KILLS", "30"))
 SUPERVISOR_KILLS = int(os.environ.get("WEIR_TEST_SUPERVISOR_KILLS", "4"))
 LONGEST_PAUSE_S = 5.0
 LOAD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "supervised_load.py")
-KINDS = ["files", "files", "open", "open", "locks", "locks", "locks", "listing", "maps"]
+KINDS = ["files", "files", "open", "open", "locks", "locks", "locks", "listing", "maps", "beside", "pulse"]
 
 
 class Programs:
@@ -69,12 +69,17 @@ def kill_quietly(pid):
 
 
 class Supervisor(SystemTest):
-    def kill_daemon(self, volume):
-        """Whichever process serves now, or is about to."""
-        deadline = time.monotonic() + 20
-        while not (pids := processes("serve-mount", volume.mount)):
+    def kill_daemon(self, volume, served=True, after_s=0.0):
+        """Some time after it serves, or only after it was started."""
+        deadline = time.monotonic() + 30
+        while True:
             self.assertLess(time.monotonic(), deadline, "no daemon came")
+            pids = processes("serve-mount", volume.mount)
+            with contextlib.suppress(OSError, ValueError):
+                if pids and (not served or volume.pid() in pids):
+                    break
             time.sleep(0.001)
+        time.sleep(after_s)
         for pid in pids:
             kill_quietly(pid)
 
@@ -96,9 +101,10 @@ class Supervisor(SystemTest):
             programs = Programs(volume.mount, seed)
             try:
                 for number, act in enumerate(acts):
-                    time.sleep(rng.choice([rng.uniform(0, 0.1), rng.uniform(0.1, 0.8)]))
                     if act == "daemon":
-                        self.kill_daemon(volume)
+                        # One in four while it takes over.
+                        taking_over = rng.random() < 0.25
+                        self.kill_daemon(volume, not taking_over, rng.uniform(0, 0.15 if taking_over else 0.5))
                     else:
                         self.kill_supervisor(volume)
                     self.assertEqual(programs.failed(), [], f"seed {seed}, after kill {number + 1}")
@@ -114,7 +120,7 @@ class Supervisor(SystemTest):
             with open(os.path.join(volume.mount, "counter"), "rb") as file:
                 counted = int(file.read())
             self.assertEqual(counted, sum(result["steps"] for kind, result in done if kind == "locks"))
-            longest = max(result["longest_s"] for _, result in done)
+            longest = max(result["longest_s"] for kind, result in done if kind == "pulse")
             steps = {kind: sum(r["steps"] for k, r in done if k == kind) for kind in sorted(set(KINDS))}
             print(f"seed {seed}: {KILLS} kills of the daemon, {SUPERVISOR_KILLS} of the supervisor, steps {steps}, "
                   f"longest pause {longest:.2f} s", file=sys.stderr)
