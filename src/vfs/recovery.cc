@@ -241,6 +241,7 @@ Status recover(Core& core) {
   TRY(resume_staged_drafts(core, all));
   TRY(lend_again(core));
   recover_saved(core, all);
+  TRY(settle_power_loss(core));
   return settle_orphans(core);
 }
 
