@@ -93,7 +93,7 @@ Status Cache::State::merge_locked(Sealing& sealing, Image& image) {
   }
   sealing.row.staging_id = 0;
   // What was synced with the staging file is lost with it unless the image has it, and the journal says so.
-  const bool recorded = sealing.staging->record_.has_value();
+  const bool recorded = !sealing.staging->record_.empty();
   if (recorded) TRY(io::sync_data(image.fd(), layout.image(image.id(), image.complete())));
   TRY(journal->record_image(sealing.row, sealing.old, sealing.staging->id(), sealing.kept));
   if (recorded) TRY(journal->sync());
@@ -120,7 +120,7 @@ Result<std::shared_ptr<Image>> Cache::State::become_image_locked(Sealing& sealin
   sealing.row.staging_id = staging.id();
   ASSIGN_OR_RETURN(uint64_t sequence, journal->record_image(sealing.row, sealing.old, staging.id(), sealing.kept));
   // A record that speaks of the staging file under its old name may be safe already; so this one must be before it.
-  if (staging.record_) TRY(journal->sync());
+  if (!staging.record_.empty()) TRY(journal->sync());
   const std::string target = layout.partial_image(id);
   FAULT_POINT("seal.rename.before");
   if (::rename(staging.path_.c_str(), target.c_str()) != 0) {
