@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <nlohmann/json.hpp>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "daemon/commands/commands.h"
 #include "daemon/control/client.h"
@@ -24,7 +25,8 @@ namespace weir::cli {
 namespace {
 
 constexpr const char* kControlAttribute = "user.weir.control";
-constexpr int kDaemonsAsked = 20;  // one after the other, of a mount whose daemons keep dying
+constexpr int kDaemonsAsked = 40;  // one after the other, of a mount whose daemons keep dying
+constexpr int64_t kLookAgainMs = 50;
 
 /// The mount of the whole volume, where `mount` is a bind mount of a part of it.
 fuse::MountInfo whole_mount(const fuse::MountInfo& mount) {
@@ -134,7 +136,10 @@ Result<Json> ask(const Target& target, const Json& request, const ReportProgress
     // Another daemon may have gone on with the mount. The work of the first is done, or done again.
     auto mount = fuse::find_mount(target.mount_point);
     auto now = mount ? target_of_mount(*mount) : Result<Target>(error(Code::kNotFound, "it is not mounted any more"));
-    if (!now || now->control_path == control_path) break;
+    // The kernel is answered some moments before commands are.
+    const bool not_yet = now && now->control_path == control_path && ::access(control_path.c_str(), F_OK) != 0;
+    if (!now || (now->control_path == control_path && !not_yet)) break;
+    if (not_yet) SystemClock().sleep_ms(kLookAgainMs);
     control_path = now->control_path;
     result = ask_daemon(control_path, request, progress);
   }
