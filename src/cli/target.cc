@@ -12,6 +12,7 @@
 #include "base/limits.h"
 #include "daemon/commands/commands.h"
 #include "daemon/control/client.h"
+#include "daemon/control/line_socket.h"
 #include "daemon/mount/daemon_record.h"
 #include "daemon/mount/state_paths.h"
 #include "daemon/volume/node_lease.h"
@@ -57,9 +58,6 @@ Result<Target> target_of_mount(const fuse::MountInfo& found) {
                  mount.mount_point);
   return Target{std::string(control, static_cast<size_t>(length)), mount.mount_point, std::nullopt};
 }
-
-/// What the loss of a connection looks like, and an answer of the daemon may, too.
-bool is_gone(const Error& error) { return error.code == Code::kUnavailable || error.code == Code::kNotFound; }
 
 bool holds_metadata(const std::string& directory) { return ::access((directory + "/format").c_str(), F_OK) == 0; }
 
@@ -125,23 +123,37 @@ Result<LivePath> find_live_path(const std::string& path) {
   return LivePath{std::move(target), path, attributes.st_ino};
 }
 
+/// Asks the daemon that serves the mount now, once it listens: another one than when the target was found, if that died
+/// meanwhile. `control_path` becomes the one that was asked.
+static Result<Json> ask_listening(const Target& target, std::string& control_path, const Json& request,
+                                  const ReportProgress& progress) {
+  for (int attempt = 0; attempt < kDaemonsAsked; ++attempt) {
+    auto socket = LineSocket::connect(control_path, limits::kControlReplyBytes);
+    const bool gone = !socket && (socket.error().code == Code::kUnavailable || socket.error().code == Code::kNotFound);
+    auto mount = gone ? fuse::find_mount(target.mount_point) : std::nullopt;
+    if (!mount) break;
+    auto now = target_of_mount(*mount);
+    if (!now) break;
+    // The kernel is answered some moments before commands are.
+    if (now->control_path == control_path) SystemClock().sleep_ms(kLookAgainMs);
+    control_path = now->control_path;
+  }
+  return ask_daemon(control_path, request, progress);
+}
+
 Result<Json> ask(const Target& target, const Json& request, const ReportProgress& progress) {
   if (!target.mounted()) {
     ReportProgress keep_on = [&](const Json& report) { return !progress || progress(report); };
     return run_unmounted_command(*target.metadata, request, keep_on);
   }
   std::string control_path = target.control_path;
-  auto result = ask_daemon(control_path, request, progress);
-  for (int attempt = 0; attempt < kDaemonsAsked && !result && is_gone(result.error()); ++attempt) {
-    // Another daemon may have gone on with the mount. The work of the first is done, or done again.
-    auto mount = fuse::find_mount(target.mount_point);
-    auto now = mount ? target_of_mount(*mount) : Result<Target>(error(Code::kNotFound, "it is not mounted any more"));
-    // The kernel is answered some moments before commands are.
-    const bool not_yet = now && now->control_path == control_path && ::access(control_path.c_str(), F_OK) != 0;
-    if (!now || (now->control_path == control_path && !not_yet)) break;
-    if (not_yet) SystemClock().sleep_ms(kLookAgainMs);
-    control_path = now->control_path;
-    result = ask_daemon(control_path, request, progress);
+  auto result = ask_listening(target, control_path, request, progress);
+  for (int attempt = 0; attempt < kDaemonsAsked && !result && result.error().code == Code::kUnavailable; ++attempt) {
+    // If another daemon has gone on with the mount, it does the work of the first, or does it again.
+    const std::string before = control_path;
+    auto again = ask_listening(target, control_path, request, progress);
+    if (control_path == before) break;
+    result = std::move(again);
   }
   if (!result && (result.error().code == Code::kAccess || result.error().code == Code::kPermission))
     return error(Code::kAccess, "only root and the user who mounted {} may do this", target.mount_point);
