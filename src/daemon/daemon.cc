@@ -202,11 +202,14 @@ Status Daemon::start_channel() {
   options.answered = [&slots = opened_->volume->slots(), base = filesystem_->request_base()](uint64_t unique) {
     slots.answered(base + unique);
   };
+  // A successor is asked at once to open what the kernel reads by itself.
+  options.prepare = [this](fuse::Channel& channel) {
+    kernel_cache_ = std::make_unique<fuse::NotifiedKernelCache>(channel.notifier());
+    filesystem_->connect(
+        {kernel_cache_.get(), channel.backing_files(), channel.negotiated().has(fuse::kInitDirectIoAllowMmap)});
+  };
   ASSIGN_OR_RETURN(channel_, fuse::Channel::start(std::move(devices_), memory_, *handler_, options));
-  kernel_cache_ = std::make_unique<fuse::NotifiedKernelCache>(channel_->notifier());
   TRY(check_passthrough());
-  filesystem_->connect(
-      {kernel_cache_.get(), channel_->backing_files(), channel_->negotiated().has(fuse::kInitDirectIoAllowMmap)});
   channel_watcher_ = std::thread([this] { watch_channel(); });
   if (!resumes && !fuse::raise_read_ahead(config_.mount_point))
     log::info("the kernel's read-ahead stays as it is, as this user may not raise it");

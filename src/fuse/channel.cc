@@ -56,6 +56,7 @@ Result<std::unique_ptr<Channel>> Channel::start(std::vector<FileDescriptor> devi
   channel->notifier_ = std::make_unique<Notifier>(channel->port_);
   if (channel->negotiated_.has(kInitPassthrough))
     channel->backing_files_ = std::make_unique<KernelBackingFiles>(channel->port_);
+  if (options.prepare) options.prepare(*channel);
   TRY(channel->start_workers());
   channel->redo_inherited();
   return channel;

@@ -18,11 +18,15 @@
 
 namespace weir::fuse {
 
+class Channel;
+
 struct ChannelOptions {
   InitOptions init;
   /// Called with the unique of each request after it was answered, by the answering thread, also after the channel's
   /// end. What it uses outlives every Responder.
   std::function<void(uint64_t)> answered;
+  /// Called before the first request is served, with a channel that can send notifications and lend files.
+  std::function<void(Channel&)> prepare;
   int64_t spin_us = limits::kFuseSpinMicroseconds;
   /// Workers that may spin at once; 0: a quarter of the cores, at least one.
   int spinners_max = 0;
