@@ -72,8 +72,20 @@ inline constexpr uint32_t kFuseFileBlockBytes = 128u << 10;  // st_blksize: how 
 
 // Shared memory (docs/shared-memory.md).
 inline constexpr uint32_t kSharedRequests = 512;  // in workers' hands or waiting for an answer
-inline constexpr uint32_t kSharedHandles = 65536;
-inline constexpr uint32_t kSharedContents = 1024;  // of kSmallContentBytes each
+inline constexpr uint32_t kSharedHandles = 1u << 20;
+inline constexpr uint32_t kSharedContents = 1024;    // of kSmallContentBytes each; further drafts are staged
+inline constexpr uint32_t kSharedContentsKept = 64;  // whose memory stays when they are freed
+inline constexpr uint32_t kSharedDrafts = 65536;     // staged
+inline constexpr uint32_t kSharedLocks = 1u << 18;
+
+// Supervisor (docs/supervisor.md).
+inline constexpr size_t kSupervisorMessageBytes = 64u << 10;
+inline constexpr size_t kSupervisorDescriptors = kFuseWorkersMax + 4;  // of one message
+inline constexpr int64_t kSupervisorSendMs = 10'000;
+inline constexpr int kRestartsAtOnce = 3;        // of daemons that died before they served, before there is a pause
+inline constexpr int64_t kRestartPauseMs = 100;  // doubled for each further one
+inline constexpr int64_t kRestartPauseMaxMs = 5'000;
+inline constexpr int64_t kUpgradeMs = 60'000;  // `weir upgrade` waits for the new daemon
 
 // Object store.
 inline constexpr size_t kObjectNameBytes = 512;

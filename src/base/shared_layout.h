@@ -11,7 +11,7 @@
 namespace weir {
 
 inline constexpr std::array<char, 8> kSharedMagic = {'W', 'E', 'I', 'R', 'S', 'H', 'M', '\0'};
-inline constexpr uint32_t kSharedLayoutVersion = 1;
+inline constexpr uint32_t kSharedLayoutVersion = 2;
 inline constexpr size_t kSharedPageBytes = 4096;
 inline constexpr size_t kSharedSlotBytes = 64;
 
@@ -32,13 +32,32 @@ struct SharedHeader {
   SharedRegion handles;
   SharedRegion content_states;
   SharedRegion contents;
+  SharedRegion session;
+  SharedRegion drafts;
+  SharedRegion locks;
+};
+
+/// What was agreed once for the whole life of a mount, and what a successor must not ask again. 0: not known yet.
+struct SharedSession {
+  std::atomic<uint64_t> request_base;  // added to the kernel's request numbers to name a request in the metadata
+  std::atomic<uint64_t> mount_device;  // the kernel's number of the mount, plus 1
+  uint64_t kernel_offered;             // of INIT, as the fields below
+  uint64_t kernel_flags;
+  uint32_t kernel_minor;
+  uint32_t minor;
+  uint32_t max_write;
+  uint32_t max_readahead;
+  std::atomic<uint32_t> negotiated;  // 1: the fields of INIT are valid
+  std::array<char, 12> padding;
 };
 
 /// What became of the request in the buffer of the same index.
 struct RequestState {
-  std::atomic<uint64_t> answered;  // the reply mark: 0, or the unique of the request that was answered
-  std::atomic<uint32_t> device;    // index of the descriptor that read it, which is the one to answer through
-  std::array<char, 52> padding;
+  std::atomic<uint64_t> answered;     // the reply mark: 0, or the unique of the request that was answered
+  std::atomic<uint64_t> interrupted;  // 0, or the unique of the request whose caller got a signal
+  std::atomic<uint32_t> device;       // index of the descriptor that read it, which is the one to answer through
+  std::atomic<uint32_t> used;         // 1: the buffer has been read into, and its memory not given back since
+  std::array<char, 40> padding;
 };
 
 /// A slot of a table. `in_use` is 0 when free; the payload belongs to who allocated the slot.
@@ -58,7 +77,8 @@ struct SharedSlot {
 };
 
 static_assert(sizeof(RequestState) == kSharedSlotBytes && sizeof(SharedSlot) == kSharedSlotBytes);
-static_assert(sizeof(SharedHeader) == 24 + 5 * sizeof(SharedRegion) && sizeof(SharedHeader) <= kSharedPageBytes);
+static_assert(sizeof(SharedSession) == 64);
+static_assert(sizeof(SharedHeader) == 24 + 8 * sizeof(SharedRegion) && sizeof(SharedHeader) <= kSharedPageBytes);
 static_assert(std::atomic<uint64_t>::is_always_lock_free && std::atomic<uint32_t>::is_always_lock_free);
 
 }  // namespace weir

@@ -17,6 +17,7 @@ constexpr uint64_t round_up(uint64_t value) {
   return (value + kSharedPageBytes - 1) / kSharedPageBytes * kSharedPageBytes;
 }
 
+constexpr int kPopulateWrite = 23;  // MADV_POPULATE_WRITE, which Debian 12's headers may lack
 constexpr uint64_t kRequestStride = round_up(limits::kFuseRequestBytes);
 
 /// The whole layout follows from three counts; attach() compares what it finds with this.
@@ -35,6 +36,9 @@ SharedHeader layout(const SharedMemoryOptions& options) {
   header.handles = place(sizeof(SharedSlot), options.handles);
   header.content_states = place(sizeof(SharedSlot), options.contents);
   header.contents = place(limits::kSmallContentBytes, options.contents);
+  header.session = place(sizeof(SharedSession), 1);
+  header.drafts = place(sizeof(SharedSlot), options.drafts);
+  header.locks = place(sizeof(SharedSlot), options.locks);
   header.request_buffers = place(kRequestStride, options.requests);
   header.total_bytes = offset;
   return header;
@@ -55,7 +59,7 @@ Result<std::unique_ptr<SharedMemory>> SharedMemory::map(FileDescriptor fd, size_
 }
 
 Result<std::unique_ptr<SharedMemory>> SharedMemory::create(const SharedMemoryOptions& options) {
-  CHECK(options.requests > 0 && options.handles > 0 && options.contents > 0);
+  CHECK(options.requests > 0 && options.handles > 0 && options.contents > 0 && options.drafts > 0 && options.locks > 0);
   FileDescriptor fd(::memfd_create("weir", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (!fd.valid()) return errno_error(errno, "create the shared memory file");
   const SharedHeader header = layout(options);
@@ -85,13 +89,16 @@ Result<std::unique_ptr<SharedMemory>> SharedMemory::attach(FileDescriptor fd) {
                  found.layout_version, kSharedLayoutVersion);
   }
   const uint64_t most = UINT32_MAX;
-  if (found.request_states.count > most || found.handles.count > most || found.contents.count > most) {
+  if (found.request_states.count > most || found.handles.count > most || found.contents.count > most ||
+      found.drafts.count > most || found.locks.count > most) {
     return error(Code::kCorrupt, "the shared memory file has impossible counts");
   }
   SharedMemoryOptions options;
   options.requests = static_cast<uint32_t>(found.request_states.count);
   options.handles = static_cast<uint32_t>(found.handles.count);
   options.contents = static_cast<uint32_t>(found.contents.count);
+  options.drafts = static_cast<uint32_t>(found.drafts.count);
+  options.locks = static_cast<uint32_t>(found.locks.count);
   const SharedHeader expected = layout(options);
   if (std::memcmp(&found, &expected, sizeof(expected)) != 0 || expected.total_bytes != size) {
     return error(Code::kCorrupt, "the regions of the shared memory file do not fit its size");
@@ -103,6 +110,8 @@ Result<std::unique_ptr<SharedMemory>> SharedMemory::attach(FileDescriptor fd) {
 void SharedMemory::open_tables() {
   handles_ = std::make_unique<SlotTable>(slots(header().handles));
   contents_ = std::make_unique<SlotTable>(slots(header().content_states));
+  drafts_ = std::make_unique<SlotTable>(slots(header().drafts));
+  locks_ = std::make_unique<SlotTable>(slots(header().locks));
 }
 
 char* SharedMemory::record(const SharedRegion& region, uint32_t index) const {
@@ -125,6 +134,21 @@ std::span<char> SharedMemory::request_buffer(uint32_t index) {
 void SharedMemory::release_request_buffer(uint32_t index) {
   // Failing costs memory only.
   ::madvise(record(header().request_buffers, index), kRequestStride, MADV_REMOVE);
+}
+
+void SharedMemory::populate_request_buffer(uint32_t index) {
+  char* base = record(header().request_buffers, index);
+  if (::madvise(base, kRequestStride, kPopulateWrite) == 0) return;
+  // Before Linux 5.14. Nobody else writes there now.
+  for (size_t offset = 0; offset < kRequestStride; offset += kSharedPageBytes) {
+    auto& byte = *reinterpret_cast<volatile char*>(base + offset);
+    byte = byte;
+  }
+}
+
+void SharedMemory::release_content(uint32_t index) {
+  // Failing costs memory only.
+  ::madvise(record(header().contents, index), limits::kSmallContentBytes, MADV_REMOVE);
 }
 
 std::span<char> SharedMemory::content(uint32_t index) {

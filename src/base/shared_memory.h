@@ -17,9 +17,11 @@ struct SharedMemoryOptions {
   uint32_t requests = limits::kSharedRequests;
   uint32_t handles = limits::kSharedHandles;
   uint32_t contents = limits::kSharedContents;
+  uint32_t drafts = limits::kSharedDrafts;
+  uint32_t locks = limits::kSharedLocks;
 };
 
-/// The one file in memory that outlives a daemon: requests, open handles and small unpublished content lie in it
+/// The one file in memory that outlives a daemon: requests, open handles, locks and unpublished content lie in it
 /// (docs/shared-memory.md). Nothing in it is a pointer, and pages cost memory only once they are touched. Thread-safe
 /// as its parts say; the views live as long as this object.
 class SharedMemory {
@@ -42,12 +44,20 @@ class SharedMemory {
   std::span<char> request_buffer(uint32_t index);
   /// Gives the memory behind a request buffer back; it reads as zeros afterwards.
   void release_request_buffer(uint32_t index);
+  /// Makes the memory behind a request buffer present in this process, so that the kernel never has to wait, or to look
+  /// at signals, while it copies a request there. What the buffer holds stays.
+  void populate_request_buffer(uint32_t index);
 
   SlotTable& handles() { return *handles_; }
   /// Each slot stands for the content of the same index.
   SlotTable& contents() { return *contents_; }
   /// limits::kSmallContentBytes.
   std::span<char> content(uint32_t index);
+  /// Gives the memory behind a content back.
+  void release_content(uint32_t index);
+  SlotTable& drafts() { return *drafts_; }
+  SlotTable& locks() { return *locks_; }
+  SharedSession& session() { return *reinterpret_cast<SharedSession*>(record(header().session, 0)); }
 
  private:
   SharedMemory(FileDescriptor fd, char* base, size_t size);
@@ -61,6 +71,8 @@ class SharedMemory {
   const size_t size_;
   std::unique_ptr<SlotTable> handles_;
   std::unique_ptr<SlotTable> contents_;
+  std::unique_ptr<SlotTable> drafts_;
+  std::unique_ptr<SlotTable> locks_;
 };
 
 }  // namespace weir

@@ -49,10 +49,11 @@ struct Unstored {
 
 /// A staging file that an earlier life left with a record.
 struct Recovered {
-  std::unique_ptr<Staging> staging;  // none: it was sealed
-  Bytes record;
+  std::unique_ptr<Staging> staging;          // none: it was sealed
+  Bytes record;                              // of save_record(); empty: none
   uint64_t id = 0;                           // of the staging file
   std::shared_ptr<const Manifest> sealed{};  // the content that it became; nobody called forget_record() after that
+  Bytes handover{};                          // of save_handover(); empty: none
 };
 
 /// Content whose bytes did not survive a power loss. The owner of names reports it and makes the file empty.

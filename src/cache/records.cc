@@ -10,6 +10,9 @@ namespace weir::cache {
 namespace {
 
 constexpr uint8_t kVersion = 1;
+// Of a staging row.
+constexpr uint8_t kSealed = 1;
+constexpr uint8_t kHandover = 2;
 
 void encode_bits(Encoder& encoder, const std::vector<bool>& bits) {
   encoder.u32(static_cast<uint32_t>(bits.size()));
@@ -143,8 +146,11 @@ Result<UnstoredSmall> UnstoredSmall::decode(std::string_view bytes) {
 
 Bytes StagingRow::encode() const {
   Encoder encoder;
-  encoder.u8(kVersion).u8(sealed.has_value()).sized(record);
+  encoder.u8(kVersion)
+      .u8(static_cast<uint8_t>((sealed ? kSealed : 0) | (handover.empty() ? 0 : kHandover)))
+      .sized(record);
   if (sealed) encoder.sized(sealed->encode());
+  if (!handover.empty()) encoder.sized(handover);
   return std::move(encoder).take();
 }
 
@@ -152,9 +158,15 @@ Result<StagingRow> StagingRow::decode(std::string_view bytes) {
   Decoder decoder(bytes);
   TRY(check_version(decoder.u8(), "staging record"));
   StagingRow row;
-  bool sealed = decode_flag(decoder);
+  const uint8_t flags = decoder.u8();
+  if ((flags & ~(kSealed | kHandover)) != 0) decoder.fail();
+  const bool sealed = (flags & kSealed) != 0;
   row.record = Bytes(decoder.sized());
   std::string_view manifest = sealed ? decoder.sized() : std::string_view();
+  if ((flags & kHandover) != 0) {
+    row.handover = Bytes(decoder.sized());
+    if (row.handover.empty()) decoder.fail();
+  }
   TRY(decoder.finish("staging record"));
   if (sealed) {
     ASSIGN_OR_RETURN(row.sealed, Manifest::decode(manifest));

@@ -60,7 +60,8 @@ struct UnstoredSmall {
 /// Journal: what the owner of a staging file saved with it.
 struct StagingRow {
   std::optional<Manifest> sealed;  // the file has become the image of this content
-  Bytes record;
+  Bytes record;                    // survives power loss; empty: none
+  Bytes handover;                  // for a successor on the running machine only; empty: none
 
   Bytes encode() const;
   static Result<StagingRow> decode(std::string_view bytes);

@@ -36,10 +36,12 @@ TEST(RecordsTest, every_record_reads_back_as_it_was_written) {
   EXPECT_EQ(UnstoredImage::decode(unstored_image().encode()).value(), unstored_image());
   UnstoredSmall small{name<ChunkId>(4), 5000, 6};
   EXPECT_EQ(UnstoredSmall::decode(small.encode()).value(), small);
-  StagingRow open{std::nullopt, "record"};
+  StagingRow open{std::nullopt, "record", ""};
   EXPECT_EQ(StagingRow::decode(open.encode()).value(), open);
-  StagingRow sealed{Manifest{10, {name<ChunkId>(5)}}, ""};
+  StagingRow sealed{Manifest{10, {name<ChunkId>(5)}}, "", ""};
   EXPECT_EQ(StagingRow::decode(sealed.encode()).value(), sealed);
+  StagingRow handover{Manifest{10, {name<ChunkId>(5)}}, "record", "handover"};
+  EXPECT_EQ(StagingRow::decode(handover.encode()).value(), handover);
   Identity identity{1, "volume", "boot"};
   EXPECT_EQ(Identity::decode(identity.encode()).value(), identity);
 }
@@ -56,7 +58,8 @@ TEST(RecordsTest, kinds_of_unstored_records_are_told_apart) {
 TEST(RecordsTest, a_record_cut_short_or_with_a_tail_is_corrupt) {
   for (const Bytes& whole :
        {image_row().encode(), unstored_image().encode(), UnstoredSmall{name<ChunkId>(4), 5000, 6}.encode(),
-        StagingRow{Manifest{10, {name<ChunkId>(5)}}, "record"}.encode(), Identity{1, "volume", "boot"}.encode()}) {
+        StagingRow{Manifest{10, {name<ChunkId>(5)}}, "record", "handover"}.encode(),
+        Identity{1, "volume", "boot"}.encode()}) {
     for (size_t length = 0; length <= whole.size() + 1; ++length) {
       if (length == whole.size()) continue;
       Bytes changed = length < whole.size() ? whole.substr(0, length) : whole + "x";

@@ -181,23 +181,25 @@ Status Cache::State::recover_staging(const std::vector<Journal::ImageRecord>& un
     last = std::max(last, id);
     if (row.sealed) {
       MutexLock lock(recovered_mutex);
-      recovered.push_back({nullptr, std::move(row.record), id, std::make_shared<Manifest>(std::move(*row.sealed))});
+      recovered.push_back({nullptr, std::move(row.record), id, std::make_shared<Manifest>(std::move(*row.sealed)),
+                           std::move(row.handover)});
       continue;
     }
     const std::string path = layout.staging(id);
     auto fd = io::open_file(path, O_RDWR);
     if (!fd && fd.error().code != Code::kNotFound) return Failure(fd.error());
     if (!fd) {
-      log::warning("staging file {} did not survive the power loss; it was never synced", id);
+      if (!row.record.empty()) log::warning("staging file {} did not survive the power loss; it was never synced", id);
       TRY(journal->erase_staging(id));
       continue;
     }
     std::unique_ptr<Staging> staging(new Staging(*cache, id, path, std::move(*fd)));
     staging->record_ = row.record;
+    staging->handover_ = row.handover;
     // Until somebody takes it, it is left as it is.
     staging->keep();
     MutexLock lock(recovered_mutex);
-    recovered.push_back({std::move(staging), std::move(row.record), id});
+    recovered.push_back({std::move(staging), std::move(row.record), id, nullptr, std::move(row.handover)});
   }
   next_staging_id = last + 1;
   return {};

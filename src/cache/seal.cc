@@ -61,7 +61,7 @@ Result<std::shared_ptr<Image>> Cache::State::seal(std::unique_ptr<Staging>& stag
   ASSIGN_OR_RETURN(uint64_t file_size, io::file_size(staging->fd()));
   if (file_size != manifest->size) TRY(staging->truncate(manifest->size));
   Sealing sealing{staging, manifest, own, row_for(*manifest, own, clock.realtime_ns()), std::nullopt, std::nullopt};
-  if (keep_record && staging->record_) sealing.kept = StagingRow{*manifest, *staging->record_};
+  if (keep_record && staging->has_record()) sealing.kept = StagingRow{*manifest, staging->record_, staging->handover_};
   const ManifestId& id = sealing.row.id;
   // If chunks must be copied into an image that is here already, there must be room for them; see State.
   const bool merges = images.find(id).has_value();
@@ -93,7 +93,7 @@ Status Cache::State::merge_locked(Sealing& sealing, Image& image) {
   }
   sealing.row.staging_id = 0;
   // What was synced with the staging file is lost with it unless the image has it, and the journal says so.
-  const bool recorded = sealing.staging->record_.has_value();
+  const bool recorded = !sealing.staging->record_.empty();
   if (recorded) TRY(io::sync_data(image.fd(), layout.image(image.id(), image.complete())));
   TRY(journal->record_image(sealing.row, sealing.old, sealing.staging->id(), sealing.kept));
   if (recorded) TRY(journal->sync());
@@ -107,7 +107,8 @@ Status Cache::State::merge_locked(Sealing& sealing, Image& image) {
   });
   if (Status saved = save_locked(image); !saved)
     log::warning("image {} is not up to date in the cache's index: {}", image.id().hex(), saved.error().what);
-  sealing.staging->record_.reset();
+  sealing.staging->record_.clear();
+  sealing.staging->handover_.clear();
   sealing.staging.reset();
   return {};
 }
@@ -119,13 +120,13 @@ Result<std::shared_ptr<Image>> Cache::State::become_image_locked(Sealing& sealin
   sealing.row.staging_id = staging.id();
   ASSIGN_OR_RETURN(uint64_t sequence, journal->record_image(sealing.row, sealing.old, staging.id(), sealing.kept));
   // A record that speaks of the staging file under its old name may be safe already; so this one must be before it.
-  if (staging.record_) TRY(journal->sync());
+  if (!staging.record_.empty()) TRY(journal->sync());
   const std::string target = layout.partial_image(id);
   FAULT_POINT("seal.rename.before");
   if (::rename(staging.path_.c_str(), target.c_str()) != 0) {
     auto failed = errno_error(errno, fmt::format("rename {} to {}", staging.path_, target));
     std::optional<StagingRow> record;
-    if (staging.record_) record = StagingRow{std::nullopt, *staging.record_};
+    if (staging.has_record()) record = StagingRow{std::nullopt, staging.record_, staging.handover_};
     TRY(journal->undo_image(id, sequence, sealing.old, staging.id(), record));
     return failed;
   }

@@ -29,7 +29,7 @@ Staging::~Staging() {
   state.staging_bytes -= static_cast<int64_t>(disk_bytes_.load());
   if (kept_ || !fd_.valid()) return;
   // The record first: without its file it would be reported as lost.
-  if (record_)
+  if (has_record())
     if (Status erased = state.journal->erase_staging(id_); !erased)
       log::warning("the record of staging file {} stays: {}", id_, erased.error().what);
   if (Status removed = io::remove_file(path_); !removed) log::warning("{}", removed.error().what);
@@ -87,9 +87,15 @@ Status Staging::punch(uint64_t offset, uint64_t length) {
 Status Staging::save_record(std::string_view record) {
   Cache::State& state = *cache_.state_;
   // The first record makes the file worth keeping, so its name must be as safe as the record.
-  if (!record_) state.staging_names_unsynced = true;
-  TRY(state.journal->save_staging(id_, StagingRow{std::nullopt, Bytes(record)}));
+  if (record_.empty()) state.staging_names_unsynced = true;
+  TRY(state.journal->save_staging(id_, StagingRow{std::nullopt, Bytes(record), handover_}));
   record_ = Bytes(record);
+  return {};
+}
+
+Status Staging::save_handover(std::string_view handover) {
+  TRY(cache_.state_->journal->save_staging(id_, StagingRow{std::nullopt, record_, Bytes(handover)}));
+  handover_ = Bytes(handover);
   return {};
 }
 

@@ -37,10 +37,15 @@ class Staging {
   /// Saves what a later life must know to go on with this file (its meaning is the caller's). Survives process death at
   /// once, power loss after sync(). Replaces the record saved before.
   Status save_record(std::string_view record);
+  /// The same for a successor that finds the file as this process left it: no longer of use after a power loss, and
+  /// with no claim that the bytes which it speaks of are on the disk.
+  Status save_handover(std::string_view handover);
   /// Bytes and record survive power loss when it returns. Many callers share one sync of the journal.
   Status sync();
   /// The file and its record stay when this object goes, for the next life of the daemon to recover.
   void keep() { kept_ = true; }
+
+  bool has_record() const { return !record_.empty() || !handover_.empty(); }
 
  private:
   friend class Cache;
@@ -53,7 +58,8 @@ class Staging {
   const std::string path_;
   FileDescriptor fd_;  // none once it is an image's
   bool kept_ = false;
-  std::optional<Bytes> record_;           // as saved
+  Bytes record_;                          // as saved; empty: none
+  Bytes handover_;                        // the same
   std::atomic<uint64_t> unaccounted_{0};  // bytes written since account()
   std::atomic<uint64_t> disk_bytes_{0};
 };

@@ -116,6 +116,7 @@ Status Cache::State::give_back(std::unique_ptr<Staging>& staging, const Manifest
   const std::string target = layout.partial_image(id);
   if (::rename(staging->path_.c_str(), target.c_str()) != 0)
     return errno_error(errno, fmt::format("rename {} to {}", staging->path_, target));
+  if (staging->has_record()) TRY(journal->erase_staging(staging->id_));
   const FileDescriptor fd = std::move(staging->fd_);
   entry.size = manifest.size;
   entry.present_chunks = static_cast<uint32_t>(chunks.size());

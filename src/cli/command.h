@@ -48,6 +48,7 @@ std::unique_ptr<Command> make_up();
 std::unique_ptr<Command> make_format();
 std::unique_ptr<Command> make_mount();
 std::unique_ptr<Command> make_umount();
+std::unique_ptr<Command> make_upgrade();
 std::unique_ptr<Command> make_status();
 std::unique_ptr<Command> make_stat();
 std::unique_ptr<Command> make_sync();

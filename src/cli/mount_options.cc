@@ -80,8 +80,9 @@ void MountOptions::add_to(CLI::App& app) {
 }
 
 MountConfig MountOptions::config() const {
-  log::set_level(level_of(log_level_));
   MountConfig config;
+  config.log_level = level_of(log_level_);
+  log::set_level(config.log_level);
   config.cache_directory = absolute_or_empty(cache_directory_);
   if (!cache_size_.empty()) config.cache_bytes_max = parse_bytes(cache_size_).value_or(0);
   // 0 stands for the default there; one byte is as good as none.
@@ -104,9 +105,9 @@ std::string resolved_mount_point(const std::string& path) {
   return failure ? absolute : fuse::lexically_absolute(resolved.string());
 }
 
-Result<Launched> start_daemon(const MountConfig& config, bool foreground, const Prepare& prepare) {
-  if (!foreground) return launch_in_background(config, prepare);
-  TRY(run_in_foreground(config, prepare));
+Result<Launched> start_daemon(const MountConfig& config, bool foreground) {
+  if (!foreground) return launch_in_background(config);
+  TRY(run_in_foreground(config));
   return Launched{::getpid(), config.mount_point};
 }
 

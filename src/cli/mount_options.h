@@ -40,6 +40,6 @@ class MountOptions {
 std::string resolved_mount_point(const std::string& path);
 
 /// Mounts in the background, or serves here until the volume is unmounted. Requires: no threads yet.
-Result<Launched> start_daemon(const MountConfig& config, bool foreground, const Prepare& prepare = {});
+Result<Launched> start_daemon(const MountConfig& config, bool foreground);
 
 }  // namespace weir::cli

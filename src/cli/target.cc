@@ -8,9 +8,11 @@
 #include <cerrno>
 #include <nlohmann/json.hpp>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "daemon/commands/commands.h"
 #include "daemon/control/client.h"
+#include "daemon/control/line_socket.h"
 #include "daemon/mount/daemon_record.h"
 #include "daemon/mount/state_paths.h"
 #include "daemon/volume/node_lease.h"
@@ -24,6 +26,8 @@ namespace weir::cli {
 namespace {
 
 constexpr const char* kControlAttribute = "user.weir.control";
+constexpr int kDaemonsAsked = 40;  // one after the other, of a mount whose daemons keep dying
+constexpr int64_t kLookAgainMs = 50;
 
 /// The mount of the whole volume, where `mount` is a bind mount of a part of it.
 fuse::MountInfo whole_mount(const fuse::MountInfo& mount) {
@@ -119,17 +123,42 @@ Result<LivePath> find_live_path(const std::string& path) {
   return LivePath{std::move(target), path, attributes.st_ino};
 }
 
+/// Asks the daemon that serves the mount now, once it listens: another one than when the target was found, if that died
+/// meanwhile. `control_path` becomes the one that was asked.
+static Result<Json> ask_listening(const Target& target, std::string& control_path, const Json& request,
+                                  const ReportProgress& progress) {
+  for (int attempt = 0; attempt < kDaemonsAsked; ++attempt) {
+    auto socket = LineSocket::connect(control_path, limits::kControlReplyBytes);
+    const bool gone = !socket && (socket.error().code == Code::kUnavailable || socket.error().code == Code::kNotFound);
+    auto mount = gone ? fuse::find_mount(target.mount_point) : std::nullopt;
+    if (!mount) break;
+    auto now = target_of_mount(*mount);
+    if (!now) break;
+    // The kernel is answered some moments before commands are.
+    if (now->control_path == control_path) SystemClock().sleep_ms(kLookAgainMs);
+    control_path = now->control_path;
+  }
+  return ask_daemon(control_path, request, progress);
+}
+
 Result<Json> ask(const Target& target, const Json& request, const ReportProgress& progress) {
   if (!target.mounted()) {
     ReportProgress keep_on = [&](const Json& report) { return !progress || progress(report); };
     return run_unmounted_command(*target.metadata, request, keep_on);
   }
-  auto result = ask_daemon(target.control_path, request, progress);
+  std::string control_path = target.control_path;
+  auto result = ask_listening(target, control_path, request, progress);
+  for (int attempt = 0; attempt < kDaemonsAsked && !result && result.error().code == Code::kUnavailable; ++attempt) {
+    // If another daemon has gone on with the mount, it does the work of the first, or does it again.
+    const std::string before = control_path;
+    auto again = ask_listening(target, control_path, request, progress);
+    if (control_path == before) break;
+    result = std::move(again);
+  }
   if (!result && (result.error().code == Code::kAccess || result.error().code == Code::kPermission))
     return error(Code::kAccess, "only root and the user who mounted {} may do this", target.mount_point);
-  if (!result && result.error().code == Code::kNotFound && ::access(target.control_path.c_str(), F_OK) != 0)
-    return error(Code::kUnavailable, "the daemon of {} cannot be reached at {}", target.mount_point,
-                 target.control_path);
+  if (!result && result.error().code == Code::kNotFound && ::access(control_path.c_str(), F_OK) != 0)
+    return error(Code::kUnavailable, "the daemon of {} cannot be reached at {}", target.mount_point, control_path);
   return result;
 }
 

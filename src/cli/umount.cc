@@ -117,7 +117,10 @@ class Umount : public Command {
     uint64_t unstored = json_number(*answer, "unstored_bytes").value_or(0);
     bool in_use = lazy_ && json_number(*answer, "open_handles").value_or(0) > 0;
     int64_t timeout_ms = parse_duration_ms(timeout_).value_or(limits::kStopMs);
-    if (!in_use && !wait_for_end(pid, timeout_ms))
+    const bool ended =
+        in_use || (wait_for_end(pid, timeout_ms) &&
+                   wait_for_end(static_cast<int64_t>(json_number(*answer, "supervisor").value_or(0)), timeout_ms));
+    if (!ended)
       return error(Code::kTimeout, "{} is unmounted, but its daemon (process {}) has not ended within {}",
                    target.mount_point, pid, timeout_);
 

@@ -84,8 +84,8 @@ class Up : public Command {
     if (config.cache_directory.empty()) config.cache_directory = paths.cache;
     if (config.log_file.empty() && !options_.foreground()) config.log_file = paths.log;
     TRY(make_places(directory, paths, config));
-    Prepare prepare = [&] { return create_volume(paths, metadata); };
-    ASSIGN_OR_RETURN(Launched launched, start_daemon(config, options_.foreground(), prepare));
+    config.create = VolumeToCreate{paths.store, name_};
+    ASSIGN_OR_RETURN(Launched launched, start_daemon(config, options_.foreground()));
     return outcome(metadata, paths, launched.pid, launched.created, false);
   }
 
@@ -116,15 +116,6 @@ class Up : public Command {
         return error(Code::kNotEmpty, "{} has files that are not Weir's; choose a directory of its own", directory);
     }
     return {};
-  }
-
-  /// True: the volume is new.
-  Result<bool> create_volume(const StatePaths& paths, const MetadataUrl& metadata) const {
-    auto formatted = format_volume({metadata, paths.store, name_, true});
-    if (formatted) return true;
-    if (formatted.error().code == Code::kExists && ::access((paths.metadata + "/format").c_str(), F_OK) == 0)
-      return false;
-    return error(formatted.error().code, "{}", formatted.error().what);
   }
 
   Status make_mount_point() {

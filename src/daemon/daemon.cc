@@ -17,9 +17,11 @@
 #include "daemon/mount/daemon_record.h"
 #include "daemon/mount/state_paths.h"
 #include "daemon/volume/format_volume.h"
+#include "daemon/volume/process_identity.h"
 #include "fuse/device.h"
 #include "fuse/dispatcher.h"
 #include "fuse/kernel_cache.h"
+#include "meta/slot_pool.h"
 #include "vfs/admin.h"
 #include "vfs/filesystem.h"
 
@@ -31,12 +33,11 @@ constexpr int kUnmountAttempts = 5;
 constexpr int64_t kUnmountPauseMs = 100;
 constexpr int64_t kForeverMs = int64_t{365} * 24 * 3600'000;
 
-sigset_t ending_signals(const DaemonOptions& options) {
+sigset_t ending_signals() {
   sigset_t ending;
   sigemptyset(&ending);
   sigaddset(&ending, SIGTERM);
   sigaddset(&ending, SIGINT);
-  if (options.hangup_ends) sigaddset(&ending, SIGHUP);
   return ending;
 }
 
@@ -46,8 +47,8 @@ vfs::Lifetimes lifetimes_of(const kv::Capabilities& engine) {
   return {.entry_ms = kForeverMs, .attributes_ms = kForeverMs, .absent_ms = kForeverMs};
 }
 
-Result<FileDescriptor> watch_signals(const DaemonOptions& options) {
-  sigset_t ending = ending_signals(options);
+Result<FileDescriptor> watch_signals() {
+  sigset_t ending = ending_signals();
   FileDescriptor fd(::signalfd(-1, &ending, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!fd.valid()) return errno_error(errno, "create a signal descriptor");
   return fd;
@@ -80,35 +81,53 @@ std::string describe_loss(const ManifestId& image, const std::vector<ChunkId>& c
 
 }  // namespace
 
-Status Daemon::block_signals(const DaemonOptions& options) {
-  sigset_t ending = ending_signals(options);
-  if (!options.hangup_ends) ::signal(SIGHUP, SIG_IGN);
+Status Daemon::block_signals() {
+  sigset_t ending = ending_signals();
+  ::signal(SIGHUP, SIG_IGN);
   if (int failure = ::pthread_sigmask(SIG_BLOCK, &ending, nullptr); failure != 0)
     return errno_error(failure, "block signals");
   return {};
 }
 
-Result<std::unique_ptr<Daemon>> Daemon::start(const MountConfig& config, const DaemonOptions& options) {
-  TRY(check_mount_config(config));
-  std::unique_ptr<Daemon> daemon(new Daemon(config, options));
-  ASSIGN_OR_RETURN(daemon->signals_, watch_signals(options));
+Result<std::unique_ptr<Daemon>> Daemon::start(const MountConfig& config, DaemonLink& link,
+                                              DaemonLink::Beginning beginning) {
+  const bool resumes = !beginning.kept.empty();
+  if (!resumes) TRY(check_mount_config(config));
+  std::unique_ptr<Daemon> daemon(new Daemon(config, link));
+  if (!beginning.note.empty()) daemon->reports_.push_back(beginning.note);
+  ASSIGN_OR_RETURN(daemon->signals_, watch_signals());
   ASSIGN_OR_RETURN(daemon->asked_, make_event());
   ASSIGN_OR_RETURN(daemon->unmounted_, make_event());
+  TRY(daemon->open_memory(beginning));
   TRY(daemon->open_parts());
   TRY(daemon->start_filesystem());
-  TRY(daemon->mount_volume());
+  if (!resumes) TRY(daemon->mount_volume());
+  TRY(daemon->start_channel());
   TRY(daemon->start_control());
-  log::info("volume {} is mounted at {}: metadata {}, store {}, cache {}", daemon->opened_->volume->settings().name,
-            config.mount_point, config.metadata.display, daemon->opened_->store->describe(),
-            daemon->opened_->cache_directory);
+  log::info("volume {} {} at {}: metadata {}, store {}, cache {}", daemon->opened_->volume->settings().name,
+            resumes ? "goes on" : "is mounted", config.mount_point, config.metadata.display,
+            daemon->opened_->store->describe(), daemon->opened_->cache_directory);
   return daemon;
 }
 
-Daemon::Daemon(MountConfig config, const DaemonOptions& options)
-    : config_(std::move(config)), options_(options), started_ns_(SystemClock().realtime_ns()) {}
+Daemon::Daemon(MountConfig config, DaemonLink& link)
+    : config_(std::move(config)), link_(link), started_ns_(SystemClock().realtime_ns()) {}
+
+/// Of a predecessor: the shared memory file, and the devices in their order.
+Status Daemon::open_memory(DaemonLink::Beginning& beginning) {
+  if (beginning.kept.empty()) {
+    ASSIGN_OR_RETURN(memory_, SharedMemory::create());
+    return {};
+  }
+  if (beginning.kept.size() < 2) return error(Code::kInvalid, "the supervisor has lost the mount's descriptors");
+  ASSIGN_OR_RETURN(memory_, SharedMemory::attach(std::move(beginning.kept.front())));
+  for (size_t i = 1; i < beginning.kept.size(); ++i) devices_.push_back(std::move(beginning.kept[i]));
+  return {};
+}
 
 Status Daemon::open_parts() {
-  ASSIGN_OR_RETURN(opened_, open_volume({config_.metadata, config_.mount_point, config_.cache_directory}));
+  ASSIGN_OR_RETURN(opened_,
+                   open_volume({config_.metadata, config_.mount_point, config_.cache_directory, !devices_.empty()}));
   opened_->lease->keep([this] { ask_to_end(); });
   const std::optional<NodeInfo>& previous = opened_->previous;
   if (previous && !previous->cache_directory.empty() && previous->cache_directory != opened_->cache_directory)
@@ -145,8 +164,12 @@ Status Daemon::start_filesystem() {
   options.lifetimes = lifetimes_of(opened_->engine->capabilities());
   options.control_path = control_path_;
   options.read_timeout_ms = config_.read_timeout_ms;
-  ASSIGN_OR_RETURN(memory_, SharedMemory::create());
   options.memory = memory_;
+  // Before anything can write over what a predecessor did and could not tell.
+  std::vector<uint64_t> unanswered;
+  for (const auto& one : fuse::RequestBuffers(memory_).inherited())
+    unanswered.push_back(memory_->session().request_base + one.unique);
+  opened_->volume->slots().hold_outcomes(unanswered);
   ASSIGN_OR_RETURN(filesystem_, vfs::Filesystem::start(*opened_->volume, *cache_, *opened_->store, options));
   return {};
 }
@@ -159,23 +182,40 @@ Status Daemon::mount_volume() {
   options.over_files = config_.over_files;
   ASSIGN_OR_RETURN(FileDescriptor device, fuse::mount(options));
   TRY(opened_->lease->use_cache(opened_->cache_directory));
+  auto mount = fuse::covering_mount(fuse::read_mounts(), config_.mount_point);
+  memory_->session().mount_device = uint64_t{mount ? mount->device_minor : 0} + 1;
   {
     MutexLock lock(mutex_);
-    auto mount = fuse::covering_mount(fuse::read_mounts(), config_.mount_point);
     mount_device_ = mount ? mount->device_minor : 0;
   }
   int workers = config_.workers > 0 ? config_.workers : fuse::default_workers();
-  ASSIGN_OR_RETURN(auto devices, fuse::open_devices(std::move(device), workers));
+  ASSIGN_OR_RETURN(devices_, fuse::open_devices(std::move(device), workers));
+  std::vector<int> kept = {memory_->fd()};
+  for (const FileDescriptor& one : devices_) kept.push_back(one.get());
+  return link_.keep(kept);
+}
+
+Status Daemon::start_channel() {
+  const bool resumes = memory_->session().negotiated != 0;
   handler_ = std::make_unique<fuse::Dispatcher>(*filesystem_);
-  ASSIGN_OR_RETURN(channel_,
-                   fuse::Channel::start(std::move(devices), memory_, *handler_, channel_options(config_.passthrough)));
-  kernel_cache_ = std::make_unique<fuse::NotifiedKernelCache>(channel_->notifier());
+  fuse::ChannelOptions options = channel_options(config_.passthrough);
+  options.answered = [&slots = opened_->volume->slots(), base = filesystem_->request_base()](uint64_t unique) {
+    slots.answered(base + unique);
+  };
+  // A successor is asked at once to open what the kernel reads by itself.
+  options.prepare = [this](fuse::Channel& channel) {
+    kernel_cache_ = std::make_unique<fuse::NotifiedKernelCache>(channel.notifier());
+    filesystem_->connect(
+        {kernel_cache_.get(), channel.backing_files(), channel.negotiated().has(fuse::kInitDirectIoAllowMmap)});
+  };
+  ASSIGN_OR_RETURN(channel_, fuse::Channel::start(std::move(devices_), memory_, *handler_, options));
   TRY(check_passthrough());
-  filesystem_->connect(
-      {kernel_cache_.get(), channel_->backing_files(), channel_->negotiated().has(fuse::kInitDirectIoAllowMmap)});
   channel_watcher_ = std::thread([this] { watch_channel(); });
-  if (!fuse::raise_read_ahead(config_.mount_point))
+  if (!resumes && !fuse::raise_read_ahead(config_.mount_point))
     log::info("the kernel's read-ahead stays as it is, as this user may not raise it");
+  // Only now may this process unmount it.
+  MutexLock lock(mutex_);
+  mount_device_ = static_cast<unsigned>(memory_->session().mount_device - 1);
   return {};
 }
 
@@ -193,8 +233,17 @@ Status Daemon::start_control() {
                    ControlServer::start(control_path_, [this](const Json& request, const ReportProgress& progress) {
                      return run_command(*this, request, progress);
                    }));
+  return write_record();
+}
+
+Status Daemon::write_record() {
   if (!config_.metadata.embedded()) return {};
-  return write_daemon_record(config_.metadata.directory, {::getpid(), control_path_, config_.mount_point});
+  return write_daemon_record(config_.metadata.directory,
+                             {::getpid(), control_path_, config_.mount_point, identity_of(link_.supervisor())});
+}
+
+void Daemon::supervisor_replaced() {
+  if (Status written = write_record(); !written) log::warning("{}", written.error().what);
 }
 
 void Daemon::watch_channel() {

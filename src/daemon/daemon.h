@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "daemon/control/server.h"
 #include "daemon/mount/mount_config.h"
+#include "daemon/supervisor/daemon_link.h"
 #include "daemon/volume/open_volume.h"
 #include "fuse/channel.h"
 #include "fuse/mount.h"
@@ -28,19 +29,17 @@ namespace fuse {
 class NotifiedKernelCache;
 }
 
-struct DaemonOptions {
-  bool hangup_ends = false;  // SIGHUP ends the daemon: it runs in somebody's terminal
-};
-
 /// One mounted volume: every part, built by hand and passed in, and the order in which they come and go. Ends, cleanly,
-/// on SIGTERM, SIGINT, `weir umount`, umount(8), or when another process takes the node over.
+/// on SIGTERM, SIGINT, `weir umount`, umount(8), or when another process takes the node over. When it dies instead, its
+/// supervisor starts another, which goes on with what lies in the shared memory (docs/supervisor.md).
 class Daemon {
  public:
   /// Makes the signals that end a daemon wait for serve(). Before this process has other threads, or opens an engine.
-  static Status block_signals(const DaemonOptions& options);
-  /// Opens the volume, mounts it and serves. Errors are sentences for the user; nothing is left mounted then. Blocks.
-  /// Requires: block_signals() was called with these options.
-  static Result<std::unique_ptr<Daemon>> start(const MountConfig& config, const DaemonOptions& options);
+  static Status block_signals();
+  /// Opens the volume, mounts it, or goes on with the mount of a predecessor, and serves. Errors are sentences for the
+  /// user; nothing new is left mounted then. Blocks. Requires: block_signals() was called; `link` outlives this object.
+  static Result<std::unique_ptr<Daemon>> start(const MountConfig& config, DaemonLink& link,
+                                               DaemonLink::Beginning beginning);
   /// Unmounts if it is still mounted, publishes what is open for writing, and lets go of everything.
   ~Daemon();
   Daemon(const Daemon&) = delete;
@@ -51,6 +50,8 @@ class Daemon {
   void serve();
   /// Makes serve() return as SIGTERM would. Any thread.
   void ask_to_end();
+  /// Another supervisor watches over the mount. Any thread.
+  void supervisor_replaced();
   /// Takes the mount away, as fuse::unmount(); never another one that is at its place by now. NotFound: it is gone
   /// already. Any thread.
   Status unmount(fuse::UnmountMode mode);
@@ -65,23 +66,27 @@ class Daemon {
   int64_t started_ns() const { return started_ns_; }
   /// What people must be told about the start, such as content that did not survive a power failure.
   const std::vector<std::string>& reports() const { return reports_; }
+  DaemonLink& link() { return link_; }
 
  private:
   enum class Wake { kSignal, kAsked, kUnmounted, kTimeout };
 
-  Daemon(MountConfig config, const DaemonOptions& options);
+  Daemon(MountConfig config, DaemonLink& link);
   Status open_parts();
   Status open_cache();
+  Status open_memory(DaemonLink::Beginning& beginning);
   Status start_filesystem();
   Status mount_volume();
   Status check_passthrough();
+  Status start_channel();
   Status start_control();
+  Status write_record();
   void watch_channel();
   Wake wait(int64_t timeout_ms);
   void unmount_or_detach();
 
   const MountConfig config_;
-  const DaemonOptions options_;
+  DaemonLink& link_;
   const int64_t started_ns_;
   std::string control_path_;
   std::vector<std::string> reports_;
@@ -91,6 +96,7 @@ class Daemon {
   std::unique_ptr<OpenedVolume> opened_;
   std::unique_ptr<cache::Cache> cache_;
   std::shared_ptr<SharedMemory> memory_;
+  std::vector<FileDescriptor> devices_;  // until the channel has them; of a predecessor at first
   std::unique_ptr<vfs::Filesystem> filesystem_;
   std::unique_ptr<fuse::Handler> handler_;
   std::unique_ptr<fuse::Channel> channel_;

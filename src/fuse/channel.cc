@@ -48,22 +48,39 @@ Result<std::unique_ptr<Channel>> Channel::start(std::vector<FileDescriptor> devi
   CHECK(!devices.empty() && devices.size() < memory->request_count());
   FileDescriptor stop_event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!stop_event.valid()) return errno_error(errno, "create an eventfd");
-  auto port = std::make_shared<ReplyPort>(std::move(devices), std::move(memory));
+  auto port = std::make_shared<ReplyPort>(std::move(devices), std::move(memory), options.answered);
   std::unique_ptr<Channel> channel(new Channel(std::move(port), handler, std::move(stop_event), options));
+  channel->inherited_ = channel->port_->buffers().inherited();
   TRY(channel->shake_hands(options));
   handler.start(channel->negotiated_);
   channel->notifier_ = std::make_unique<Notifier>(channel->port_);
   if (channel->negotiated_.has(kInitPassthrough))
     channel->backing_files_ = std::make_unique<KernelBackingFiles>(channel->port_);
+  if (options.prepare) options.prepare(*channel);
   TRY(channel->start_workers());
+  channel->redo_inherited();
   return channel;
 }
 
 Status Channel::shake_hands(const ChannelOptions& options) {
-  if (options.negotiated) {
-    negotiated_ = *options.negotiated;
+  SharedSession& session = port_->buffers().memory().session();
+  if (session.negotiated.load(std::memory_order_acquire) != 0) {
+    negotiated_ = {session.kernel_minor, session.minor,     session.kernel_offered,
+                   session.kernel_flags, session.max_write, session.max_readahead};
     return {};
   }
+  TRY(ask_kernel(options));
+  session.kernel_minor = negotiated_.kernel_minor;
+  session.minor = negotiated_.minor;
+  session.kernel_offered = negotiated_.offered;
+  session.kernel_flags = negotiated_.flags;
+  session.max_write = negotiated_.max_write;
+  session.max_readahead = negotiated_.max_readahead;
+  session.negotiated.store(1, std::memory_order_release);
+  return {};
+}
+
+Status Channel::ask_kernel(const ChannelOptions& options) {
   const int device = port_->device(0);
   std::vector<char> buffer(limits::kFuseRequestBytes);
   TRY(await_readable(device));
@@ -90,6 +107,34 @@ Status Channel::shake_hands(const ChannelOptions& options) {
   log::info("the kernel speaks FUSE 7.{}, offers {:#x}, got {:#x}", negotiated_.kernel_minor, negotiated_.offered,
             negotiated_.flags);
   return {};
+}
+
+void Channel::redo_inherited() {
+  RequestBuffers& buffers = port_->buffers();
+  auto size_of = [&](const RequestBuffers::Inherited& one) {
+    return reinterpret_cast<const fuse_in_header*>(buffers.memory().request_buffer(one.buffer).data())->len;
+  };
+  auto opcode_of = [&](const RequestBuffers::Inherited& one) {
+    return reinterpret_cast<const fuse_in_header*>(buffers.memory().request_buffer(one.buffer).data())->opcode;
+  };
+  std::vector<RequestBuffers::Inherited> awaited;
+  // Before anything is done again: what was answered and not marked may have been followed by other requests, which
+  // doing it twice would undo.
+  for (const RequestBuffers::Inherited& one : inherited_) {
+    if (one.device < port_->device_count() && port_->is_awaited(one.unique, one.device))
+      awaited.push_back(one);
+    else
+      port_->no_reply({one.unique, opcode_of(one), 0, one.buffer, reply_clock_ns()});
+  }
+  // Who is to be interrupted is known before it begins to wait.
+  std::stable_partition(awaited.begin(), awaited.end(),
+                        [&](const auto& one) { return opcode_of(one) == FUSE_INTERRUPT; });
+  for (const RequestBuffers::Inherited& one : awaited)
+    Worker::serve(context_, one.buffer, size_of(one), static_cast<int>(one.device));
+  if (!inherited_.empty())
+    log::info("{} requests of the daemon before were done again, {} had been answered", awaited.size(),
+              inherited_.size() - awaited.size());
+  inherited_.clear();
 }
 
 Status Channel::start_workers() {

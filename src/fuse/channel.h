@@ -1,8 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
-#include <optional>
 #include <thread>
 #include <vector>
 
@@ -18,22 +18,30 @@
 
 namespace weir::fuse {
 
+class Channel;
+
 struct ChannelOptions {
   InitOptions init;
-  /// Set when a predecessor has answered INIT on these devices; the kernel asks only once.
-  std::optional<Negotiated> negotiated;
+  /// Called with the unique of each request after it was answered, by the answering thread, also after the channel's
+  /// end. What it uses outlives every Responder.
+  std::function<void(uint64_t)> answered;
+  /// Called before the first request is served, with a channel that can send notifications and lend files.
+  std::function<void(Channel&)> prepare;
   int64_t spin_us = limits::kFuseSpinMicroseconds;
   /// Workers that may spin at once; 0: a quarter of the cores, at least one.
   int spinners_max = 0;
 };
 
 /// A conversation with the kernel about one mounted volume: answers INIT, reads requests with one thread a device,
-/// gives them to the handler, and sends notifications. Runs on a socket as well (src/testing/fake_kernel.h).
+/// gives them to the handler, and sends notifications. Runs on a socket as well (src/testing/fake_kernel.h). Over the
+/// memory and devices of a predecessor it goes on with that conversation: what was agreed holds, and what the
+/// predecessor left unanswered is done again.
 class Channel {
  public:
-  /// Blocks: until INIT is answered, which the kernel sends when it mounts. Then requests are being served. Unsupported
-  /// when the kernel is too old. Requires: `devices` of open_devices(); fewer of them than `memory` has request
-  /// buffers; `handler` outlives this object.
+  /// Blocks: until INIT is answered, which the kernel sends when it mounts; or until the requests of a predecessor have
+  /// been handed to the handler. Then requests are being served. Unsupported when the kernel is too old. Requires:
+  /// `devices` of open_devices(), or those of the predecessor in the same order; fewer of them than `memory` has
+  /// request buffers; `handler` outlives this object.
   static Result<std::unique_ptr<Channel>> start(std::vector<FileDescriptor> devices,
                                                 std::shared_ptr<SharedMemory> memory, Handler& handler,
                                                 const ChannelOptions& options = {});
@@ -57,6 +65,8 @@ class Channel {
  private:
   Channel(std::shared_ptr<ReplyPort> port, Handler& handler, FileDescriptor stop_event, const ChannelOptions& options);
   Status shake_hands(const ChannelOptions& options);
+  Status ask_kernel(const ChannelOptions& options);
+  void redo_inherited();
   Status start_workers();
   void run_worker(Worker& worker, int index);
 
@@ -64,6 +74,7 @@ class Channel {
   const FileDescriptor stop_event_;
   WorkerContext context_;
   Negotiated negotiated_;
+  std::vector<RequestBuffers::Inherited> inherited_;
   std::unique_ptr<Notifier> notifier_;
   std::unique_ptr<vfs::BackingFiles> backing_files_;
   std::vector<std::unique_ptr<Worker>> workers_;

@@ -388,13 +388,14 @@ TEST_F(ChannelTest, ASuccessorFindsTheUnansweredRequestInMemoryAndServesTheUnrea
   }
   EXPECT_EQ(unanswered, std::vector<uint64_t>{waiting});
 
-  ChannelOptions options;
-  options.negotiated = first->negotiated();
-  auto second =
-      std::move(Channel::start(std::move(open_devices(std::move(kept_device), 2)).value(), memory_, handler_, options))
-          .value();
+  auto second = std::move(Channel::start(std::move(open_devices(std::move(kept_device), 2)).value(),
+                                         std::move(successor_memory), handler_))
+                    .value();
+  EXPECT_EQ(second->negotiated().flags, first->negotiated().flags);
   EXPECT_EQ(kernel_.wait(unread)->error, 0);
-  lost.front().ok();
+  std::vector<Responder> again = handler_.await_kept(1);
+  EXPECT_EQ(again.front().unique(), waiting);
+  again.front().ok();
   EXPECT_EQ(kernel_.wait(waiting)->error, 0);
 }
 

@@ -49,8 +49,18 @@ int64_t reply_clock_ns() {
   return now.tv_sec * 1'000'000'000 + now.tv_nsec;
 }
 
-ReplyPort::ReplyPort(std::vector<FileDescriptor> devices, std::shared_ptr<SharedMemory> memory)
-    : devices_(std::move(devices)), is_socket_(is_socket(devices_.front().get())), buffers_(std::move(memory)) {}
+ReplyPort::ReplyPort(std::vector<FileDescriptor> devices, std::shared_ptr<SharedMemory> memory,
+                     std::function<void(uint64_t)> answered)
+    : devices_(std::move(devices)),
+      is_socket_(is_socket(devices_.front().get())),
+      answered_(std::move(answered)),
+      buffers_(std::move(memory)) {}
+
+bool ReplyPort::is_awaited(uint64_t unique, size_t device) {
+  if (is_socket_) return true;  // the fake kernel counts such a question as a stray answer
+  const fuse_out_header question{sizeof(question), 0, unique | kUniqueInterrupt};
+  return send(this->device(device), question, {}) == 0;
+}
 
 int ReplyPort::send(int fd, const fuse_out_header& header, std::span<const iovec> pieces) {
   std::array<iovec, kPiecesOnStack + 1> on_stack;
@@ -93,6 +103,7 @@ void ReplyPort::no_reply(const ReplyAddress& to) { finish(to, false); }
 
 void ReplyPort::finish(const ReplyAddress& to, bool failed) {
   buffers_.answered(to.buffer, to.unique);
+  if (answered_) answered_(to.unique);
   OpcodeStatistics& counted = statistics_[std::min(to.opcode, kOpLast + 1)];
   counted.requests.fetch_add(1, std::memory_order_relaxed);
   if (failed) counted.failures.fetch_add(1, std::memory_order_relaxed);

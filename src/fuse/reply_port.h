@@ -5,6 +5,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -36,11 +37,17 @@ struct OpcodeStatistics {
 class ReplyPort {
  public:
   /// Requires: at least one device, all of one connection.
-  ReplyPort(std::vector<FileDescriptor> devices, std::shared_ptr<SharedMemory> memory);
+  /// `answered` is called with the unique of each request after it was answered and marked, by the answering thread;
+  /// what it uses outlives this object.
+  ReplyPort(std::vector<FileDescriptor> devices, std::shared_ptr<SharedMemory> memory,
+            std::function<void(uint64_t)> answered = {});
 
   /// Answers with `error_number` 0 and the pieces, or with a positive errno and none. A caller who has gone away, or an
   /// unmounted volume, is no error; all else is logged, and the caller then gets EIO.
   void reply(const ReplyAddress& to, int error_number, std::span<const iovec> pieces);
+  /// Whether the kernel still waits for the answer to a request that a predecessor read. Changes nothing: it is asked
+  /// with an answer to an interrupt that was never sent, which the kernel looks up and ignores.
+  bool is_awaited(uint64_t unique, size_t device);
   /// For a request to which the kernel expects no answer.
   void no_reply(const ReplyAddress& to);
   /// A message nobody asked for. Blocks: while the kernel waits for locks that a request in flight may hold.
@@ -58,6 +65,7 @@ class ReplyPort {
 
   const std::vector<FileDescriptor> devices_;
   const bool is_socket_;
+  const std::function<void(uint64_t)> answered_;
   RequestBuffers buffers_;
   std::array<OpcodeStatistics, kOpLast + 2> statistics_;  // the last one is for opcodes we do not know
 };

@@ -15,9 +15,19 @@ namespace weir::fuse {
 /// a successor process finds every unanswered request in one of them. Thread-safe; never blocks for long.
 class RequestBuffers {
  public:
+  /// Requests that a predecessor left unanswered keep their buffers, as if their workers had left them.
   explicit RequestBuffers(std::shared_ptr<SharedMemory> memory);
 
-  /// A free buffer, lowest index first. Requires: one is free, which holds while workers number fewer than buffers.
+  struct Inherited {
+    uint64_t unique = 0;
+    uint32_t buffer = 0;
+    uint32_t device = 0;
+  };
+  /// What the predecessor left unanswered, in the order in which the kernel made them. Before anything is answered.
+  std::vector<Inherited> inherited() const;
+
+  /// A free buffer, lowest index first, with its memory present. Requires: one is free, which holds while workers
+  /// number fewer than buffers.
   uint32_t acquire();
   /// The buffer now holds request `unique`, which is unanswered.
   void begin(uint32_t buffer, uint64_t unique);
@@ -43,12 +53,16 @@ class RequestBuffers {
     uint64_t unique = 0;  // 0: no unanswered request
     bool left = false;    // by the worker
     bool interrupted = false;
+    bool populated = false;  // its memory is present in this process
   };
 
   void push_free(uint32_t buffer) REQUIRES(mutex_);
   uint32_t pop_free() REQUIRES(mutex_);
+  void inherit(uint32_t buffer) REQUIRES(mutex_);
+  uint32_t populated(uint32_t buffer);
 
   const std::shared_ptr<SharedMemory> memory_;
+  const size_t reserve_;  // buffers for the workers of a successor, which inherits all others
   mutable Mutex mutex_;
   std::vector<Entry> entries_ GUARDED_BY(mutex_);
   std::vector<uint32_t> free_ GUARDED_BY(mutex_);                      // a heap, lowest on top

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "fuse/protocol.h"
+
 namespace weir::fuse {
 namespace {
 
@@ -72,6 +74,39 @@ TEST_F(RequestBuffersTest, AnInterruptThatComesBeforeItsRequestIsRemembered) {
   buffers_->answered(buffer, 18);
   buffers_->begin(buffer, 20);
   EXPECT_TRUE(buffers_->is_interrupted(buffer, 20));
+}
+
+TEST_F(RequestBuffersTest, ASuccessorInheritsWhatIsUnansweredAndItsInterrupts) {
+  auto read_into = [&](uint32_t buffer, uint64_t unique) {
+    auto& header = *reinterpret_cast<fuse_in_header*>(memory_->request_buffer(buffer).data());
+    header.len = sizeof(header);
+    header.unique = unique;
+    memory_->request_state(buffer).device.store(7);
+    buffers_->begin(buffer, unique);
+  };
+  const uint32_t first = buffers_->acquire();
+  read_into(first, 30);
+  const uint32_t second = buffers_->leave(first);
+  read_into(second, 20);
+  EXPECT_TRUE(buffers_->mark_interrupted(20));
+  const uint32_t third = buffers_->leave(second);
+  read_into(third, 40);
+  buffers_->answered(third, 40);
+
+  RequestBuffers successor(memory_);
+  auto inherited = successor.inherited();
+  ASSERT_EQ(inherited.size(), 2u);
+  EXPECT_EQ(inherited[0].unique, 20u);
+  EXPECT_EQ(inherited[0].buffer, second);
+  EXPECT_EQ(inherited[0].device, 7u);
+  EXPECT_EQ(inherited[1].unique, 30u);
+  EXPECT_EQ(successor.unanswered(), 2u);
+  EXPECT_TRUE(successor.is_interrupted(second, 20));
+  EXPECT_FALSE(successor.is_interrupted(first, 30));
+  EXPECT_EQ(successor.acquire(), third);
+  successor.answered(second, 20);
+  EXPECT_EQ(mark(second), 20u);
+  EXPECT_EQ(successor.acquire(), second);
 }
 
 TEST_F(RequestBuffersTest, AReleasedBufferWithAWaitingRequestComesBackWhenItIsAnswered) {

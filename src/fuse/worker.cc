@@ -25,6 +25,17 @@ Status watch(int epoll, int fd, uint32_t events, uint32_t tag) {
   return {};
 }
 
+void reject(const fuse_in_header& header, const char* why) {
+  log::warning("malformed {} request from the kernel: {}", opcode_name(header.opcode), why);
+}
+
+void serve_interrupt(WorkerContext& context, const Request& request) {
+  BodyReader reader(request.body);
+  const auto in = reader.take<fuse_interrupt_in>();
+  if (reader.failed()) return reject(request.header, "its body is too short");
+  if (context.port->buffers().mark_interrupted(in.unique)) context.handler.interrupt(in.unique);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Worker>> Worker::create(WorkerContext& context, int index) {
@@ -109,56 +120,44 @@ Worker::Outcome Worker::after_failed_read(int error_number) {
   }
 }
 
-ReplyAddress Worker::address_of(const fuse_in_header& header) const {
-  return {header.unique, header.opcode, static_cast<uint32_t>(index_), buffer_, reply_clock_ns()};
-}
-
 void Worker::serve(size_t size) {
   RequestBuffers& buffers = context_.port->buffers();
-  std::span<char> buffer = buffers.memory().request_buffer(buffer_);
-  const auto& header = *reinterpret_cast<const fuse_in_header*>(buffer.data());
-  if (size < sizeof(header)) return reject("it is shorter than a header");
+  const auto& header = *reinterpret_cast<const fuse_in_header*>(buffers.memory().request_buffer(buffer_).data());
+  if (size < sizeof(header)) return reject(header, "it is shorter than a header");
   if (header.unique == 0 && header.opcode != FUSE_FORGET && header.opcode != FUSE_BATCH_FORGET) {
-    return reject("it has no unique number");
+    return reject(header, "it has no unique number");
   }
-
   buffers.begin(buffer_, header.unique);
-  Responder responder(context_.port, address_of(header));
-  const Request request{header, {buffer.data() + sizeof(header), size - sizeof(header)}, index_};
+  serve(context_, buffer_, size, index_);
+  buffer_ = buffers.leave(buffer_);
+}
+
+void Worker::serve(WorkerContext& context, uint32_t buffer, size_t size, int device) {
+  const char* bytes = context.port->buffers().memory().request_buffer(buffer).data();
+  const auto& header = *reinterpret_cast<const fuse_in_header*>(bytes);
+  Responder responder(context.port,
+                      {header.unique, header.opcode, static_cast<uint32_t>(device), buffer, reply_clock_ns()});
+  const Request request{header, {bytes + sizeof(header), size - sizeof(header)}, device};
   if (header.len != size) {
-    reject("its length is not what was read");
+    reject(header, "its length is not what was read");
     responder.fail(Code::kInvalid);
   } else if (header.opcode == FUSE_INTERRUPT) {
     responder.none();
-    serve_interrupt(request);
+    serve_interrupt(context, request);
   } else if (header.opcode == FUSE_NOTIFY_REPLY) {
     responder.none();
   } else if (header.opcode == FUSE_DESTROY) {
     responder.ok();
   } else if (header.opcode == FUSE_INIT) {
-    reject("the connection was initialized before");
+    reject(header, "the connection was initialized before");
     responder.fail(Code::kInvalid);
   } else {
     try {
-      context_.handler.handle(request, std::move(responder));
+      context.handler.handle(request, std::move(responder));
     } catch (const std::exception& exception) {
       log::error("{}: unexpected exception: {}", opcode_name(header.opcode), exception.what());
     }
   }
-  buffer_ = buffers.leave(buffer_);
-}
-
-void Worker::serve_interrupt(const Request& request) {
-  BodyReader reader(request.body);
-  const auto in = reader.take<fuse_interrupt_in>();
-  if (reader.failed()) return reject("its body is too short");
-  if (context_.port->buffers().mark_interrupted(in.unique)) context_.handler.interrupt(in.unique);
-}
-
-void Worker::reject(const char* why) {
-  std::span<char> buffer = context_.port->buffers().memory().request_buffer(buffer_);
-  const auto& header = *reinterpret_cast<const fuse_in_header*>(buffer.data());
-  log::warning("malformed {} request from the kernel: {}", opcode_name(header.opcode), why);
 }
 
 }  // namespace weir::fuse

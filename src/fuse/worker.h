@@ -29,6 +29,9 @@ class Worker {
 
   /// Blocks: until the volume is unmounted or the stop event is set. Whatever it read it has handled by then.
   void run();
+  /// Hands a request that lies in `buffer` to the handler. Requires: `buffers.begin()` was called for it, or it was
+  /// inherited. Any thread.
+  static void serve(WorkerContext& context, uint32_t buffer, size_t size, int device);
 
  private:
   enum class Outcome { kServed, kNothing, kEnd };
@@ -37,9 +40,6 @@ class Worker {
   Outcome serve_one();
   Outcome after_failed_read(int error_number);
   void serve(size_t size);
-  void serve_interrupt(const Request& request);
-  void reject(const char* why);
-  ReplyAddress address_of(const fuse_in_header& header) const;
   /// True when a request was served meanwhile.
   bool spin();
   /// Blocks: until there is something to read. False when stopping.

@@ -36,6 +36,14 @@ class Mutation {
       : volume_(volume), request_(request), body_(body), slot_(volume.slots().lease()) {}
 
   Result<std::optional<Bytes>> run() {
+    auto outcome = run_until_known();
+    // Until the caller has been told, a successor may be asked.
+    if (outcome && (request_ & SlotPool::kMadeUp) == 0) slot_.hold_for(request_);
+    return outcome;
+  }
+
+ private:
+  Result<std::optional<Bytes>> run_until_known() {
     Backoff backoff(volume_.clock(), volume_.random());
     for (; !backoff.exhausted(); backoff.pause()) {
       auto done = attempt();
@@ -53,7 +61,6 @@ class Mutation {
     return error(Code::kUnavailable, "gave up after {} attempts: {}", limits::kTransactionAttempts, last_.what);
   }
 
- private:
   Status attempt() {
     auto transaction = volume_.engine().begin();
     transaction->expect(keys::settings(), volume_.settings_version());

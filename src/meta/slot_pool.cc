@@ -9,6 +9,12 @@
 
 namespace weir::meta {
 
+namespace {
+
+constexpr int64_t kHeldWaitMs = 20;  // for an answer, before an outcome that nobody took is written over
+
+}  // namespace
+
 Result<std::unique_ptr<SlotPool>> SlotPool::open(Volume& volume) {
   std::unique_ptr<SlotPool> pool(new SlotPool(volume.random().next_u64()));
   std::vector<Bytes> slot_keys;
@@ -42,7 +48,9 @@ Result<std::unique_ptr<SlotPool>> SlotPool::open(Volume& volume) {
     SlotRow& row = rows[number];
     bool is_wanted = row.request != 0 && (row.request & kMadeUp) == 0 && !row.aborted;
     (is_wanted ? wanted : others).push_back(number);
-    if (is_wanted) pool->replies_[row.request] = std::move(row.reply);
+    if (!is_wanted) continue;
+    pool->reply_slots_[row.request] = number;
+    pool->replies_[row.request] = std::move(row.reply);
   }
   pool->any_replies_ = !pool->replies_.empty();
   pool->free_ = wanted;
@@ -52,17 +60,54 @@ Result<std::unique_ptr<SlotPool>> SlotPool::open(Volume& volume) {
 
 SlotPool::Lease SlotPool::lease() {
   MutexLock lock(mutex_);
-  while (free_.empty()) returned_.wait(mutex_);
+  while (free_.empty()) {
+    if (!held_.empty() && !returned_.wait_for_ms(mutex_, kHeldWaitMs) && free_.empty() && !held_.empty()) {
+      free_.push_back(held_.front().second);
+      held_.pop_front();
+      --held_count_;
+    } else if (held_.empty() && free_.empty()) {
+      returned_.wait(mutex_);
+    }
+  }
   uint32_t number = free_.back();
   free_.pop_back();
   return Lease(*this, number);
 }
 
-void SlotPool::give_back(uint32_t number, bool usable) {
+void SlotPool::give_back(uint32_t number, bool usable, uint64_t held_for) {
   if (!usable) return;
   MutexLock lock(mutex_);
+  if (held_for != 0 && holds_outcomes_) {
+    held_.emplace_back(held_for, number);
+    ++held_count_;
+    return;
+  }
   free_.push_back(number);
   returned_.notify_one();
+}
+
+void SlotPool::hold_outcomes(const std::vector<uint64_t>& unanswered) {
+  MutexLock lock(mutex_);
+  holds_outcomes_ = true;
+  for (uint64_t request : unanswered) {
+    auto found = reply_slots_.find(request);
+    if (found == reply_slots_.end() || std::erase(free_, found->second) == 0) continue;
+    held_.emplace_back(request, found->second);
+    ++held_count_;
+  }
+  reply_slots_.clear();
+}
+
+void SlotPool::answered(uint64_t request) {
+  if (held_count_.load(std::memory_order_acquire) == 0) return;
+  MutexLock lock(mutex_);
+  std::erase_if(held_, [&](const std::pair<uint64_t, uint32_t>& held) REQUIRES(mutex_) {
+    if (held.first != request) return false;
+    free_.push_back(held.second);
+    --held_count_;
+    returned_.notify_one();
+    return true;
+  });
 }
 
 std::optional<Bytes> SlotPool::reply_of(uint64_t request) {

@@ -2,8 +2,10 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 #include <atomic>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -12,7 +14,9 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/io.h"
 #include "base/random.h"
+#include "base/shared_memory.h"
 #include "cache/cache.h"
 #include "kv/memory/memory_engine.h"
 #include "kv/rocksdb/rocksdb_engine.h"
@@ -54,14 +58,20 @@ class TestVolume {
     open_store();
     start();
   }
-  ~TestVolume() { stop(); }
+  ~TestVolume() {
+    stop();
+    for (Life& life : ended_) {
+      life.filesystem.reset();
+      life.cache.reset();
+    }
+  }
 
   vfs::Filesystem& fs() { return *filesystem_; }
   cache::Cache& cache() { return *cache_; }
   meta::Volume& volume() { return *volume_; }
   object::FaultyStore& store() { return *store_; }
   VolumeOptions& options() { return options_; }
-  const std::string cache_directory() const { return options_.directory + "/cache"; }
+  const std::string cache_directory() const { return options_.directory + "/cache" + std::to_string(ended_.size()); }
   std::vector<ManifestId>& lost() { return lost_; }
 
   void start() {
@@ -83,6 +93,18 @@ class TestVolume {
   }
   void restart() {
     stop();
+    start();
+  }
+
+  /// As if the daemon was killed now, and its successor goes on with what memory and disk hold. Requires: no call is
+  /// under way, and options().filesystem.memory was set. The killed one keeps its own copies, and is left alone until
+  /// the end. `memory` makes another memory for the successor than a copy.
+  void kill_and_resume(const std::function<std::shared_ptr<SharedMemory>()>& memory = {}) {
+    const std::string before = cache_directory();
+    std::shared_ptr<SharedMemory> successor = memory ? memory() : copy_of(*options_.filesystem.memory);
+    ended_.push_back({std::move(volume_), std::move(cache_), std::move(filesystem_)});
+    std::filesystem::copy(before, cache_directory(), std::filesystem::copy_options::recursive);
+    options_.filesystem.memory = std::move(successor);
     start();
   }
 
@@ -195,6 +217,20 @@ class TestVolume {
   }
 
  private:
+  struct Life {
+    std::unique_ptr<meta::Volume> volume;
+    std::unique_ptr<cache::Cache> cache;
+    std::unique_ptr<vfs::Filesystem> filesystem;
+  };
+
+  static std::shared_ptr<SharedMemory> copy_of(const SharedMemory& memory) {
+    FileDescriptor copy(::memfd_create("copy", MFD_CLOEXEC));
+    Bytes bytes(memory.header().total_bytes, '\0');
+    CHECK(io::read_at(memory.fd(), bytes.data(), bytes.size(), 0).value() == bytes.size());
+    CHECK(io::write_at(copy.get(), bytes, 0).has_value());
+    return must(SharedMemory::attach(std::move(copy)));
+  }
+
   static constexpr size_t kWriteBytes = 1u << 20;
   static constexpr const char* kVolumeId = "00112233445566778899aabbccddeeff";
 
@@ -231,6 +267,7 @@ class TestVolume {
   std::unique_ptr<meta::Volume> volume_;
   std::unique_ptr<cache::Cache> cache_;
   std::unique_ptr<vfs::Filesystem> filesystem_;
+  std::vector<Life> ended_;
   std::vector<ManifestId> lost_;
   std::atomic<uint64_t> unique_ = 1;
 };

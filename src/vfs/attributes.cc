@@ -44,7 +44,10 @@ Result<Attributes> Filesystem::set_attributes(const Caller& caller, KernelNode n
   if (wanted.size) done = truncate(*core_, *file, *wanted.size);
   if (file && done) {
     MutexLock lock(file->mutex);
-    if (file->draft && change.mtime_ns) file->draft->set_mtime_ns(*change.mtime_ns);
+    if (file->draft && change.mtime_ns) {
+      file->draft->set_mtime_ns(*change.mtime_ns);
+      done = file->draft->note();
+    }
   }
   // Who has it open for writing publishes the new size later, together with what is written.
   if (wanted.size && done && file->writers == 0) done = publish(*core_, {}, *file);

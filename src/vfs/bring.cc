@@ -61,7 +61,9 @@ Status change_draft(Core& core, File& file, const Needed& needed, const Change& 
         Status changed = change(*file.draft, given);
         if (!changed && changed.error().code == Code::kStale) continue;  // an image that it read was taken over
         if (changed) file.draft->set_mtime_ns(core.volume.clock().realtime_ns());
-        return changed;
+        // Of a failed change a part may have happened.
+        Status noted = file.draft->note();
+        return changed ? noted : changed;
       }
       missing = {*index, file.draft->chunk_id(*index), file.draft->stored_length(*index)};
     }

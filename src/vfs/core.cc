@@ -12,10 +12,14 @@ namespace {
 constexpr size_t kHashQueue = 256;
 constexpr size_t kReports = 1000;
 
-uint64_t new_request_base(meta::Volume& volume) {
+/// That of the predecessor, if there was one.
+uint64_t request_base_of(meta::Volume& volume, SharedSession& session) {
+  if (uint64_t before = session.request_base; before != 0) return before;
   // 40 bits for the kernel's counter, 24 for the mount. Without a serial a random one does.
   auto serial = volume.new_serial();
-  return (serial ? *serial : volume.random().next_u64()) << 40;
+  const uint64_t base = (serial ? *serial : volume.random().next_u64() | 1) << 40;
+  session.request_base = base;
+  return base;
 }
 
 uint64_t allocated_bytes(const Inode& inode) {
@@ -73,7 +77,8 @@ Core::Core(meta::Volume& a_volume, cache::Cache& a_cache, object::ObjectStore& a
       hash_pool("weir-hash", options.hash_threads, kHashQueue),
       handles(memory->handles()),
       directories(memory->handles()),
-      request_base_(new_request_base(volume)) {}
+      locks(&memory->locks()),
+      request_base_(request_base_of(volume, memory->session())) {}
 
 Core::~Core() = default;
 

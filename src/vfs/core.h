@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/thread_pool.h"
+#include "meta/slot_pool.h"
 #include "vfs/backing_files.h"
 #include "vfs/fetcher.h"
 #include "vfs/file.h"
@@ -29,6 +30,9 @@ class Core {
   Sources sources() { return {volume, cache, fetcher, filler}; }
   /// The name of a kernel's request in the metadata: unlike that of any other mount of this node.
   meta::RequestId request(const Caller& caller) const { return {request_base_ + caller.unique}; }
+  uint64_t request_base() const { return request_base_; }
+  /// A predecessor did the mutation of this request, and its answer was lost.
+  bool was_done(const Caller& caller) { return volume.slots().reply_of(request(caller).value).has_value(); }
   /// Something that a user must be told: shown by `weir status` until the next start, and logged.
   void report(std::string what);
   std::vector<std::string> reports() const;

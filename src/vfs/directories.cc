@@ -24,13 +24,14 @@ Result<std::vector<meta::DirectoryEntry>> read_batch(Core& core, InodeId directo
 
 }  // namespace
 
-Result<HandleId> Filesystem::open_directory(KernelNode node) {
+Result<HandleId> Filesystem::open_directory(const Caller& caller, KernelNode node) {
+  if (auto before = core_->directories.of_request(caller.unique)) return *before;
   ASSIGN_OR_RETURN(Inode inode, meta::get_inode(core_->volume, node.inode()));
   if (inode.type != FileType::kDirectory)
     return error(Code::kNotDirectory, "inode {} is not a directory", inode.id.value);
   auto handle = std::make_shared<DirectoryHandle>();
   handle->inode = inode.id;
-  return core_->directories.add(std::move(handle), {inode.id.value, 0, 1});
+  return core_->directories.add(std::move(handle), {inode.id.value, 0, 1, 0, 0, caller.unique});
 }
 
 Status Filesystem::read_directory(HandleId id, uint64_t cookie, bool plus,

@@ -32,10 +32,7 @@ Result<std::unique_ptr<Draft>> Draft::over(Place place, std::shared_ptr<Version>
 
 uint64_t Draft::stored_length(uint64_t index) const { return chunk_length(size_, index); }
 
-void Draft::set_mtime_ns(int64_t mtime_ns) {
-  mtime_ns_ = mtime_ns;
-  memory_.note({inode_.value, base_generation_, size_, mtime_ns_, changed_ ? 1u : 0u});
-}
+void Draft::set_mtime_ns(int64_t mtime_ns) { mtime_ns_ = mtime_ns; }
 
 // ---- Where bytes are.
 
@@ -127,6 +124,7 @@ Status Draft::read(uint64_t offset, std::span<char> buffer, const Given& given) 
 void Draft::touch(uint64_t index) {
   static std::atomic<uint64_t> last_serial{0};
   Piece& piece = pieces_[index];
+  if (!piece.changed || !piece.brought) pieces_noted_ = false;
   piece.serial = ++last_serial;
   piece.hashed = false;
   piece.changed = true;
@@ -151,6 +149,11 @@ Status Draft::leave_memory() {
     pieces_[0].source = Source::kOwn;
     touch(0);
   }
+  if (Status saved = save_handover(); !saved) {
+    pieces_.clear();
+    staging_.reset();
+    return saved;
+  }
   memory_.clear();
   return {};
 }
@@ -160,13 +163,16 @@ Status Draft::enter_memory(uint64_t size, const Given& given) {
   TRY(read(0, std::span<char>(bytes.data(), std::min(size, size_)), given));
   memory_.assign(bytes);
   pieces_.clear();
-  if (recorded_for_.value != 0) leftovers_.staged.push_back(std::move(staging_));
-  staging_.reset();
-  recorded_for_ = InodeId();
   writing_ = completed_ = kNone;
   size_ = size;
   replaces_ = true;
   changed_ = true;
+  // Without room in the shared memory, a successor goes on with the staging file.
+  const bool noted = memory_.note(small_record());
+  if (staging_ && (recorded_for_.value != 0 || !noted)) leftovers_.staged.push_back(std::move(staging_));
+  staging_.reset();
+  recorded_for_ = InodeId();
+  if (noted) forget_slot();
   return {};
 }
 
@@ -179,6 +185,7 @@ Status Draft::own(uint64_t index, uint64_t keep, const Given& given) {
     TRY(staging_->write(chunk_offset(index), bytes));
   }
   piece.source = Source::kOwn;
+  pieces_noted_ = false;
   touch(index);
   return {};
 }
@@ -203,7 +210,7 @@ Status Draft::resize_pieces(uint64_t size, const Given& given) {
   }
   size_ = size;
   changed_ = true;
-  if (shorter) TRY(renew_record());
+  if (shorter) TRY(renew_records());
   return staging_->truncate(size);
 }
 
@@ -276,6 +283,7 @@ Status Draft::zero(uint64_t offset, uint64_t length, bool keep_size, const Given
     if (whole) {
       if (pieces_[index].source == Source::kOwn) TRY(staging_->punch(at, stop - at));
       touch(index);
+      pieces_noted_ = false;
       pieces_[index].source = Source::kHole;
       pieces_[index].id = ChunkId();
       pieces_[index].hashed = true;
@@ -307,8 +315,9 @@ Status Draft::share(uint64_t index, const ChunkId& id, uint64_t length, const Gi
   piece.source = id.is_zero() ? Source::kHole : Source::kElsewhere;
   piece.hashed = true;
   piece.brought = false;
+  pieces_noted_ = false;
   if (!owned) return {};
-  TRY(renew_record());
+  TRY(renew_records());
   return staging_->punch(chunk_offset(index), length);
 }
 
@@ -396,7 +405,7 @@ Result<std::shared_ptr<cache::Image>> Draft::seal() {
   std::shared_ptr<cache::Image> image;
   if (staging_) {
     TRY(renew_record());
-    const bool recorded = recorded_for_.value != 0;
+    const bool recorded = staging_->has_record();
     const uint64_t staging_id = staging_->id();
     ASSIGN_OR_RETURN(image, cache_.seal(staging_, manifest, own, recorded));
     if (recorded) leftovers_.sealed.push_back(staging_id);

@@ -46,6 +46,15 @@ class Draft {
   static Result<std::unique_ptr<Draft>> recovered(Place place, cache::Recovered& recovered,
                                                   std::shared_ptr<Version> base);
 
+  /// Goes on with what a predecessor noted, in the slot where it did: staged, or small. Take the slot only if they
+  /// succeed.
+  static Result<std::unique_ptr<Draft>> resumed(Place place, SlotId slot, const StagedDraftRecord& noted,
+                                                cache::Recovered& recovered, std::shared_ptr<Version> base,
+                                                uint64_t generation);
+  static std::unique_ptr<Draft> resumed(Place place, SlotId slot, const SmallDraftRecord& noted,
+                                        std::shared_ptr<Version> base);
+  ~Draft();
+
   uint64_t size() const { return size_; }
   uint64_t base_generation() const { return base_generation_; }
   /// Something was changed that is not published.
@@ -114,7 +123,10 @@ class Draft {
   // Live drafts (live_draft.cc). Requires for all: live().
   bool live() const { return live_; }
   /// Stores into its file may come that nobody is told of.
-  void set_mapped() { mapped_ = true; }
+  void set_mapped() {
+    mapped_ = true;
+    pieces_noted_ = false;
+  }
   bool mapped() const { return mapped_; }
   /// True, and from now on not mapped() any more, if no writable mapping is left.
   bool end_mapping();
@@ -129,6 +141,9 @@ class Draft {
   Status give_back();
 
   // Surviving. Format of the record: docs/formats.md, "Staging record".
+  /// A successor of this process goes on with the draft as it is now. After every change. Moves bytes to a staging file
+  /// when there is no room for them in the shared memory.
+  Status note();
   /// A later life can go on with the draft as it is now; power loss after the staging file and the journal are synced.
   /// Whatever happens to the draft from now on, what a later life finds is no older. Requires: staging() != nullptr.
   Status save_record(InodeId inode);
@@ -139,6 +154,7 @@ class Draft {
   struct RecordHead {
     InodeId inode;
     uint64_t base_generation = 0;
+    bool live = false;
   };
   static Result<RecordHead> head_of_record(std::string_view record);
   Bytes encode_record(InodeId inode) const;
@@ -167,6 +183,7 @@ class Draft {
         inode_(place.inode),
         base_(std::move(base)),
         base_generation_(base_generation),
+        slots_(place.memory.drafts()),
         memory_(place.memory) {}
   Status leave_memory();
   Status enter_memory(uint64_t size, const Given& given);
@@ -178,6 +195,14 @@ class Draft {
   Status resize_pieces(uint64_t size, const Given& given);
   /// Before bytes that a saved record speaks of are taken away: it must not speak of them any more.
   Status renew_record();
+  Status renew_records();
+  Status save_handover();
+  SmallDraftRecord small_record() const;
+  void forget_slot();
+  static Result<std::unique_ptr<Draft>> decoded(Place place, std::string_view record, const Manifest* sealed,
+                                                std::shared_ptr<Version> base);
+  void adopt(cache::Recovered& recovered);
+  void resume_live(uint64_t generation);
   Status decode_pieces(Decoder& decoder, const Manifest* sealed);
   void touch(uint64_t index);
   static constexpr uint64_t kNone = ~uint64_t{0};
@@ -192,6 +217,9 @@ class Draft {
   bool replaces_ = false;
   bool live_ = false;
   bool mapped_ = false;
+  bool pieces_noted_ = false;   // the handover record says where all bytes are
+  std::optional<SlotId> slot_;  // what a successor must know of a staged draft
+  SlotTable& slots_;
   SmallBytes memory_;
   std::vector<Piece> pieces_;
   std::unique_ptr<cache::Staging> staging_;

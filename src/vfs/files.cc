@@ -16,6 +16,7 @@ bool Handle::readable() const { return (flags & O_ACCMODE) != O_WRONLY; }
 bool Handle::writable() const { return (flags & O_ACCMODE) != O_RDONLY; }
 
 Result<Opened> Filesystem::open(const Caller& caller, KernelNode node, int flags) {
+  if (auto before = opened_before(caller)) return *before;
   auto handle = std::make_shared<Handle>();
   handle->flags = flags;
   handle->file = core_->files.acquire(node.inode());
@@ -39,13 +40,31 @@ Result<Opened> Filesystem::open(const Caller& caller, KernelNode node, int flags
     core_->let_go(std::move(handle->file));
     return opened;
   }
-  return add_handle(std::move(handle), *opened);
+  return add_handle(caller, std::move(handle), *opened);
 }
 
-Opened Filesystem::add_handle(std::shared_ptr<Handle> handle, Opened opened) {
+std::optional<Opened> Filesystem::opened_before(const Caller& caller) {
+  auto id = core_->handles.of_request(caller.unique);
+  if (!id) return std::nullopt;
+  auto handle = core_->handles.find(*id);
+  if (!handle) return std::nullopt;
+  Opened opened;
+  opened.handle = *id;
+  opened.keep_cache = true;
+  opened.mode = (*handle)->mode;
+  MutexLock lock((*handle)->file->mutex);
+  opened.backing_id = (*handle)->file->backing_id;
+  return opened;
+}
+
+Opened Filesystem::add_handle(const Caller& caller, std::shared_ptr<Handle> handle, Opened opened) {
   handle->mode = opened.mode;
-  const HandleRecord record{handle->file->id.value, static_cast<uint32_t>(handle->flags), 0,
-                            static_cast<uint32_t>(opened.mode), opened.backing_id};
+  const HandleRecord record{handle->file->id.value,
+                            static_cast<uint32_t>(handle->flags),
+                            0,
+                            static_cast<uint32_t>(opened.mode),
+                            opened.backing_id,
+                            caller.unique};
   opened.handle = core_->handles.add(std::move(handle), record);
   return opened;
 }
@@ -119,37 +138,41 @@ bool Filesystem::flush_is_long(HandleId id) {
   return handle && publishing_is_long(*(*handle)->file);
 }
 
-Status Filesystem::flush(const Caller& caller, HandleId id, uint64_t lock_owner) {
+Status Filesystem::flush(const Caller& /*caller*/, HandleId id, uint64_t lock_owner) {
   ASSIGN_OR_RETURN(auto handle, core_->handles.find(id));
-  Status published = publish(*core_, core_->request(caller), *handle->file);
+  Status published = publish(*core_, {}, *handle->file);
   core_->locks.release_owner(handle->file->id, LockKind::kPosix, lock_owner);
   return published;
 }
 
-void Filesystem::release(const Caller& caller, HandleId id, std::optional<uint64_t> flock_owner) {
-  auto handle = core_->handles.remove(id);
+void Filesystem::release(const Caller& /*caller*/, HandleId id, std::optional<uint64_t> flock_owner) {
+  auto handle = core_->handles.find(id);
   if (!handle) return;
-  if (handle->writable()) --handle->file->writers;
+  File& file = *(*handle)->file;
   // A store through a mapping may have come after the last flush.
-  Status published = publish(*core_, core_->request(caller), *handle->file);
-  if (flock_owner) core_->locks.release_owner(handle->file->id, LockKind::kFlock, *flock_owner);
-  Status ended = end_open(*core_, *handle->file, handle->mode);
+  Status published = publish(*core_, {}, file);
+  if (flock_owner) core_->locks.release_owner(file.id, LockKind::kFlock, *flock_owner);
+  // Only now: a successor that finds the handle does all of this again.
+  auto removed = core_->handles.remove(id);
+  if (!removed) return;
+  if (removed->writable()) --file.writers;
+  Status ended = end_open(*core_, file, removed->mode);
   if (published && ended) {
-    core_->let_go(std::move(handle->file));
+    core_->let_go(std::move(removed->file));
     return;
   }
   if (published && ended.error().code == Code::kBusy) {
-    core_->keep_unpublished(std::move(handle->file));
+    core_->keep_unpublished(std::move(removed->file));
     core_->janitor->wake();
     return;
   }
   if (published) published = ended;
-  log::error("inode {} could not be published when it was closed, and is tried again: {}", handle->file->id.value,
+  log::error("inode {} could not be published when it was closed, and is tried again: {}", file.id.value,
              published.error().what);
-  core_->keep_unpublished(std::move(handle->file));
+  core_->keep_unpublished(std::move(removed->file));
 }
 
-Status Filesystem::sync(const Caller& caller, HandleId id, bool /*data_only*/) {
+Status Filesystem::sync(const Caller& /*caller*/, HandleId id, bool /*data_only*/) {
   ASSIGN_OR_RETURN(auto handle, core_->handles.find(id));
   File& file = *handle->file;
   FileDescriptor staged;  // of its own: the draft may be published meanwhile
@@ -177,7 +200,7 @@ Status Filesystem::sync(const Caller& caller, HandleId id, bool /*data_only*/) {
   if (recorded) {
     TRY(core_->cache.sync_journal());
   } else {
-    TRY(publish(*core_, core_->request(caller), file));
+    TRY(publish(*core_, {}, file));
   }
   return sync_published(*core_, file);
 }

@@ -42,6 +42,14 @@ Filesystem::~Filesystem() {
 
 const Lifetimes& Filesystem::lifetimes() const { return core_->options.lifetimes; }
 
+uint64_t Filesystem::request_base() const { return core_->request_base(); }
+
+size_t Filesystem::writers_restored() const {
+  size_t writers = 0;
+  for (const FileRef& file : core_->files.all()) writers += file->writers;
+  return writers;
+}
+
 void Filesystem::connect(const Kernel& kernel) {
   core_->kernel_cache = kernel.cache;
   core_->direct_writes = kernel.direct_writes;

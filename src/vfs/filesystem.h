@@ -45,7 +45,8 @@ struct Handle;
 /// Errors are the codes that open(2), read(2), … give for the case.
 class Filesystem {
  public:
-  /// Publishes what an earlier life left in staging, releases its orphans, and starts the background work.
+  /// Goes on with what `options.memory` holds of a predecessor: handles, locks, unpublished content. Publishes what an
+  /// earlier life left in staging that nobody has open, releases its orphans, and starts the background work.
   /// Does not own its arguments, which must outlive it.
   static Result<std::unique_ptr<Filesystem>> start(meta::Volume& volume, cache::Cache& cache,
                                                    object::ObjectStore& store, const FilesystemOptions& options);
@@ -53,6 +54,10 @@ class Filesystem {
   ~Filesystem();
 
   const Lifetimes& lifetimes() const;
+  /// Handles that may write, of a predecessor. Before the first request.
+  size_t writers_restored() const;
+  /// What the kernel's numbers of requests are added to, to name them in the metadata.
+  uint64_t request_base() const;
   /// Tells it of the kernel, once there is a mount; an empty one takes it away. Requires: no command runs.
   void connect(const Kernel& kernel);
 
@@ -109,7 +114,7 @@ class Filesystem {
                               uint64_t to_offset, uint64_t length);
 
   // Directories.
-  Result<HandleId> open_directory(KernelNode node);
+  Result<HandleId> open_directory(const Caller& caller, KernelNode node);
   /// Calls `take` for each entry behind `cookie` until it returns false (buffer full) or the directory ends. Handles
   /// "." and ".." too.
   Status read_directory(HandleId handle, uint64_t cookie, bool plus,
@@ -129,8 +134,10 @@ class Filesystem {
 
  private:
   explicit Filesystem(std::unique_ptr<Core> core);
-  Result<CreatedFile> open_new(const Inode& inode, int open_flags);
-  Opened add_handle(std::shared_ptr<Handle> handle, Opened opened);
+  Result<CreatedFile> open_new(const Caller& caller, const Inode& inode, int open_flags);
+  Opened add_handle(const Caller& caller, std::shared_ptr<Handle> handle, Opened opened);
+  /// The answer to a request that a predecessor did, as far as its handle; nothing if it did not.
+  std::optional<Opened> opened_before(const Caller& caller);
   Status read_plus(const DirectoryHandle& handle, uint64_t cookie,
                    const std::function<bool(const DirectoryItem&)>& take);
 

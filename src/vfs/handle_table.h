@@ -4,6 +4,7 @@
 #include <atomic>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 
 #include "base/mutex.h"
@@ -42,12 +43,34 @@ class HandleTable {
 
   HandleId add(std::shared_ptr<T> handle, const HandleRecord& record) {
     auto slot = slots_.allocate();
-    if (slot) slots_.find(*slot)->template as<HandleRecord>() = record;
+    if (slot) write_record(slots_.find(*slot)->template as<HandleRecord>(), record);
     HandleId id = slot ? slot->number() : kWithoutSlot | ++last_;
     Shard& shard = shard_of(id);
     MutexLock lock(shard.mutex);
     shard.handles.emplace(id, std::move(handle));
     return id;
+  }
+  /// Goes on with a predecessor's handle.
+  void restore(SlotId slot, std::shared_ptr<T> handle, const HandleRecord& record) {
+    const HandleId id = slot.number();
+    {
+      Shard& shard = shard_of(id);
+      MutexLock lock(shard.mutex);
+      shard.handles.emplace(id, std::move(handle));
+    }
+    if (record.request == 0) return;
+    MutexLock lock(restored_mutex_);
+    restored_[record.request] = id;
+    any_restored_ = true;
+  }
+  /// The handle that a predecessor made for this request of the kernel, if it is still open: then the request is done,
+  /// and only its answer was lost.
+  std::optional<HandleId> of_request(uint64_t request) {
+    if (!any_restored_) return std::nullopt;
+    MutexLock lock(restored_mutex_);
+    auto found = restored_.find(request);
+    if (found == restored_.end() || !find(found->second)) return std::nullopt;
+    return found->second;
   }
   /// BadHandle when unknown.
   Result<std::shared_ptr<T>> find(HandleId id) {
@@ -87,6 +110,9 @@ class HandleTable {
 
   SlotTable& slots_;
   std::atomic<HandleId> last_ = 0;
+  std::atomic<bool> any_restored_ = false;
+  Mutex restored_mutex_;
+  std::unordered_map<uint64_t, HandleId> restored_ GUARDED_BY(restored_mutex_);  // by request
   std::array<Shard, 16> shards_;
 };
 

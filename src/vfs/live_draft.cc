@@ -11,7 +11,9 @@ namespace weir::vfs {
 
 Result<std::unique_ptr<Draft>> Draft::live_over(Place place, std::shared_ptr<Version> base, uint64_t base_generation) {
   ASSIGN_OR_RETURN(auto image, base->image());
-  CHECK(image->complete());
+  if (!image->complete())
+    return error(Code::kBusy, "the file that the kernel shows of inode {} is not known any more; close it first",
+                 place.inode.value);
   std::unique_ptr<Draft> draft(new Draft(place, base, base_generation));
   draft->live_ = true;
   draft->size_ = base->size();
@@ -23,6 +25,8 @@ Result<std::unique_ptr<Draft>> Draft::live_over(Place place, std::shared_ptr<Ver
     piece.hashed = true;
     draft->pieces_.push_back(piece);
   }
+  // From now on a successor must know that the kernel shows this file.
+  TRY(draft->note());
   return draft;
 }
 
@@ -77,6 +81,7 @@ void Draft::published(std::shared_ptr<Version> version, uint64_t generation) {
   // Small content names none of these chunks: what follows it brings them anew.
   replaces_ = !base_->has_image();
   for (Piece& piece : pieces_) piece.changed = piece.brought = replaces_;
+  pieces_noted_ = false;
 }
 
 Status Draft::give_back() {

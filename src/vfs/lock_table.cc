@@ -4,6 +4,9 @@
 #include <unordered_set>
 #include <utility>
 
+#include "base/log.h"
+#include "vfs/shared_records.h"
+
 namespace weir::vfs {
 
 namespace {
@@ -22,33 +25,75 @@ bool LockTable::conflicts(const Lock& held, const Lock& wanted) {
 }
 
 const Lock* LockTable::find_conflict(const State& state, const Lock& wanted) {
-  for (const Lock& held : state.held)
+  for (const Held& held : state.held)
     if (conflicts(held, wanted)) return &held;
   return nullptr;
 }
 
-void LockTable::apply(State& state, const Lock& wanted) {
-  std::vector<Lock> next;
+LockTable::LockTable(SlotTable* slots) : slots_(slots) {
+  if (slots == nullptr) return;
+  std::vector<SlotId> broken;
+  MutexLock lock(mutex_);
+  slots->for_each([&](SlotId id, SharedSlot& slot) REQUIRES(mutex_) {
+    const auto& record = slot.as<LockRecord>();
+    if (record.inode == 0) return broken.push_back(id);
+    const Lock held{static_cast<LockKind>(record.kind),
+                    static_cast<LockType>(record.type),
+                    record.owner,
+                    record.first,
+                    record.last,
+                    record.pid};
+    states_[InodeId{record.inode}].held.push_back({held, id});
+  });
+  for (SlotId id : broken) slots->free(id);
+}
+
+LockTable::Held LockTable::hold(InodeId inode, const Lock& lock) {
+  if (slots_ == nullptr) return {lock, std::nullopt};
+  auto slot = slots_->allocate();
+  if (slot) {
+    write_record(slots_->find(*slot)->as<LockRecord>(),
+                 {inode.value, lock.owner, lock.first, lock.last, lock.pid, static_cast<uint8_t>(lock.kind),
+                  static_cast<uint8_t>(lock.type)});
+  } else if (!std::exchange(exhaustion_logged_, true)) {
+    log::warning("{} locks are held; further ones would not survive a restart of the daemon", slots_->capacity());
+  }
+  return {lock, slot};
+}
+
+void LockTable::give_up(const Held& held) {
+  if (held.slot) slots_->free(*held.slot);
+}
+
+void LockTable::apply(InodeId inode, State& state, const Lock& wanted) {
+  std::vector<Held> next;
+  std::vector<Held> ended;
   Lock merged = wanted;
-  for (const Lock& held : state.held) {
+  for (const Held& held : state.held) {
     bool mine = held.kind == wanted.kind && held.owner == wanted.owner;
     if (mine && held.type == wanted.type && wanted.type != LockType::kNone && adjacent_or_overlap(held, merged)) {
       merged.first = std::min(merged.first, held.first);
       merged.last = std::max(merged.last, held.last);
+      ended.push_back(held);
     } else if (mine && overlap(held, wanted)) {
+      Lock rest = held;
       if (held.first < wanted.first) {
-        next.push_back(held);
-        next.back().last = wanted.first - 1;
+        rest.last = wanted.first - 1;
+        next.push_back(hold(inode, rest));
       }
+      rest = held;
       if (held.last > wanted.last) {
-        next.push_back(held);
-        next.back().first = wanted.last + 1;
+        rest.first = wanted.last + 1;
+        next.push_back(hold(inode, rest));
       }
+      ended.push_back(held);
     } else {
       next.push_back(held);
     }
   }
-  if (wanted.type != LockType::kNone) next.push_back(merged);
+  if (wanted.type != LockType::kNone) next.push_back(hold(inode, merged));
+  // What is new is noted before what was is not: whoever dies in between holds too much until it is asked again.
+  for (const Held& held : ended) give_up(held);
   state.held = std::move(next);
 }
 
@@ -87,6 +132,7 @@ void LockTable::give_up_converted(InodeId inode, const Lock& wanted, Calls& gran
     return one.kind == LockKind::kFlock && one.owner == wanted.owner && one.type != wanted.type;
   });
   if (old == held.end()) return;
+  give_up(*old);
   held.erase(old);
   grant_waiters(inode, granted);
 }
@@ -100,7 +146,7 @@ void LockTable::grant_waiters(InodeId inode, Calls& granted) {
       ++waiter;
       continue;
     }
-    apply(state, waiter->wanted);
+    apply(inode, state, waiter->wanted);
     granted.push_back(std::move(waiter->done));
     waiter = state.waiting.erase(waiter);
   }
@@ -115,7 +161,7 @@ void LockTable::set(InodeId inode, const Lock& wanted, bool wait, uint64_t reque
     if (wanted.kind == LockKind::kFlock) give_up_converted(inode, wanted, granted);
     State& state = states_[inode];
     if (find_conflict(state, wanted) == nullptr) {
-      apply(state, wanted);
+      apply(inode, state, wanted);
       // A changed or released range may be what others wait for.
       grant_waiters(inode, granted);
     } else if (!wait) {
@@ -152,10 +198,11 @@ void LockTable::release_owner(InodeId inode, LockKind kind, uint64_t owner) {
     MutexLock lock(mutex_);
     auto found = states_.find(inode);
     if (found == states_.end()) return;
-    auto& held = found->second.held;
-    held.erase(std::remove_if(held.begin(), held.end(),
-                              [&](const Lock& one) { return one.kind == kind && one.owner == owner; }),
-               held.end());
+    std::erase_if(found->second.held, [&](const Held& one) REQUIRES(mutex_) {
+      const bool ends = one.kind == kind && one.owner == owner;
+      if (ends) give_up(one);
+      return ends;
+    });
     grant_waiters(inode, granted);
   }
   for (LockDone& call : granted) call({});

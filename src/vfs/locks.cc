@@ -13,8 +13,7 @@ void Filesystem::set_lock(const Caller& caller, KernelNode node, HandleId handle
                           LockDone done) {
   if (wanted.type == LockType::kNone) {
     if (auto opened = core_->handles.find(handle)) {
-      if (Status published = publish(*core_, core_->request(caller), *(*opened)->file); !published)
-        return done(published);
+      if (Status published = publish(*core_, {}, *(*opened)->file); !published) return done(published);
     }
   }
   core_->locks.set(node.inode(), wanted, wait, caller.unique, std::move(done));

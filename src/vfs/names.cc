@@ -37,6 +37,16 @@ Status sync_before_replacing(Core& core, const Inode& moved) {
   return synced;
 }
 
+Status prepare_rename(Core& core, KernelNode parent, std::string_view name, KernelNode new_parent,
+                      std::string_view new_name) {
+  ASSIGN_OR_RETURN(Inode moved, meta::lookup(core.volume, parent.inode(), name));
+  TRY(publish_before_rename(core, {}, moved));
+  auto target = meta::lookup(core.volume, new_parent.inode(), new_name);
+  if (!target || target->size == 0) return {};
+  ASSIGN_OR_RETURN(moved, meta::lookup(core.volume, parent.inode(), name));
+  return sync_before_replacing(core, moved);
+}
+
 }  // namespace
 
 Result<Entry> Filesystem::lookup(KernelNode parent, std::string_view name) {
@@ -62,23 +72,26 @@ Result<CreatedFile> Filesystem::create(const Caller& caller, KernelNode parent, 
     return CreatedFile{entry, opened};
   }
   if (!made) return Failure(made.error());
-  return open_new(*made, open_flags);
+  return open_new(caller, *made, open_flags);
 }
 
 Result<CreatedFile> Filesystem::create_unnamed(const Caller& caller, KernelNode parent, const meta::NewInode& wanted,
                                                int open_flags) {
   ASSIGN_OR_RETURN(Inode inode, meta::make_unnamed(core_->volume, core_->request(caller), parent.inode(), wanted));
-  return open_new(inode, open_flags);
+  return open_new(caller, inode, open_flags);
 }
 
-Result<CreatedFile> Filesystem::open_new(const Inode& inode, int open_flags) {
+Result<CreatedFile> Filesystem::open_new(const Caller& caller, const Inode& inode, int open_flags) {
+  if (auto before = opened_before(caller)) return CreatedFile{core_->entry_of(inode, core_->publications), *before};
   auto handle = std::make_shared<Handle>();
   handle->flags = open_flags;
   handle->file = core_->files.acquire(inode.id);
   if (handle->writable()) ++handle->file->writers;
   {
     MutexLock lock(handle->file->mutex);
-    if (!handle->file->version) {
+    // Made by a predecessor for the same request, it may have been written to by others since.
+    const bool empty = inode.content.form == weir::Content::Form::kInline && inode.size == 0;
+    if (!handle->file->version && empty) {
       handle->file->version = Version::of_bytes(core_->sources(), Bytes(), ChunkId());
       handle->file->generation = inode.generation;
     }
@@ -86,7 +99,7 @@ Result<CreatedFile> Filesystem::open_new(const Inode& inode, int open_flags) {
   }
   const uint64_t begun = core_->publications;
   ASSIGN_OR_RETURN(Opened opened, begin_open(*core_, *handle->file, open_flags));
-  return CreatedFile{core_->entry_of(inode, begun), add_handle(std::move(handle), opened)};
+  return CreatedFile{core_->entry_of(inode, begun), add_handle(caller, std::move(handle), opened)};
 }
 
 Result<Entry> Filesystem::link(const Caller& caller, KernelNode node, KernelNode parent, std::string_view name) {
@@ -123,13 +136,8 @@ Status Filesystem::remove_directory(const Caller& caller, KernelNode parent, std
 
 Status Filesystem::rename(const Caller& caller, KernelNode parent, std::string_view name, KernelNode new_parent,
                           std::string_view new_name, meta::RenameFlags flags) {
-  ASSIGN_OR_RETURN(Inode moved, meta::lookup(core_->volume, parent.inode(), name));
-  TRY(publish_before_rename(*core_, {}, moved));
-  auto target = meta::lookup(core_->volume, new_parent.inode(), new_name);
-  if (target && target->size > 0) {
-    ASSIGN_OR_RETURN(moved, meta::lookup(core_->volume, parent.inode(), name));
-    TRY(sync_before_replacing(*core_, moved));
-  }
+  // A predecessor may have done it, and lost the answer: then the old name is not there any more.
+  if (!core_->was_done(caller)) TRY(prepare_rename(*core_, parent, name, new_parent, new_name));
   ASSIGN_OR_RETURN(auto renamed, meta::rename(core_->volume, core_->request(caller), parent.inode(), name,
                                               new_parent.inode(), new_name, flags, core_->is_open()));
   if (renamed.replaced && !flags.exchange) core_->removed(*renamed.replaced);

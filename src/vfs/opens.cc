@@ -50,7 +50,7 @@ Status expect_mapping(Core& core, File& file) REQUIRES(file.mutex) {
     ASSIGN_OR_RETURN(file.draft, Draft::live_over({core.cache, *core.memory, file.id}, file.version, file.generation));
   }
   file.draft->set_mapped();
-  return {};
+  return file.draft->note();
 }
 
 void end_lending(Core& core, File& file) REQUIRES(file.mutex) {

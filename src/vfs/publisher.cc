@@ -162,6 +162,8 @@ Status publish_draft(Core& core, meta::RequestId request, File& file) REQUIRES(f
   core.drop_after_barrier(file.draft->take_leftovers());
   if (file.draft->live()) {
     file.draft->published(prepared.version, file.generation);
+    if (Status noted = file.draft->note(); !noted)
+      log::warning("a successor would publish inode {} again: {}", file.id.value, noted.error().what);
   } else {
     file.draft.reset();
   }

@@ -27,10 +27,14 @@ class SmallBytes {
   void assign(std::string_view bytes);
   /// Gives the slot back.
   void clear();
-  /// Tells a successor what the bytes are.
-  void note(const SmallDraftRecord& record);
+  /// Tells a successor what the bytes are. False: there is no slot to tell it in.
+  bool note(const SmallDraftRecord& record);
+  /// Takes a predecessor's slot over, with the bytes in it. Requires: it is empty; `size` was noted.
+  void restore(SlotId slot, size_t size);
 
  private:
+  void take_slot();
+
   SharedMemory& memory_;
   std::optional<SlotId> slot_;
   Bytes heap_;

@@ -135,7 +135,7 @@ Result<uint64_t> Filesystem::seek(HandleId id, uint64_t offset, bool data) {
   return size;
 }
 
-Result<uint64_t> Filesystem::copy_range(const Caller& caller, HandleId from, uint64_t from_offset, HandleId to,
+Result<uint64_t> Filesystem::copy_range(const Caller& /*caller*/, HandleId from, uint64_t from_offset, HandleId to,
                                         uint64_t to_offset, uint64_t length) {
   ASSIGN_OR_RETURN(auto source, core_->handles.find(from));
   ASSIGN_OR_RETURN(auto target, core_->handles.find(to));
@@ -161,7 +161,7 @@ Result<uint64_t> Filesystem::copy_range(const Caller& caller, HandleId from, uin
     done += piece;
   }
   // While the source is open its chunks have a name. From the publish on they have another.
-  if (copy.shared_some) TRY(publish(*core_, core_->request(caller), *target->file));
+  if (copy.shared_some) TRY(publish(*core_, {}, *target->file));
   return length;
 }
 

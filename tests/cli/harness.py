@@ -49,10 +49,14 @@ class CliTest(unittest.TestCase):
         for path in reversed(mount_points()):
             if path.startswith(self.root):
                 subprocess.run(["umount", "-l", path], check=False, stderr=subprocess.DEVNULL)
-        for pid in self.daemons():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-            self.wait_until_gone(pid)
+        # Each of the two processes of a mount starts the other again.
+        while pids := self.daemons():
+            for number in (signal.SIGSTOP, signal.SIGKILL):
+                for pid in pids:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, number)
+            for pid in pids:
+                self.wait_until_gone(pid)
         shutil.rmtree(self.root, ignore_errors=True)
 
     def daemons(self):
@@ -107,14 +111,24 @@ class CliTest(unittest.TestCase):
         os.makedirs(self.mount, exist_ok=True)
         self.ok("format", self.meta, "--store", self.store)
 
-    def pid(self):
+    def record(self):
         with open(os.path.join(self.meta, "daemon.json"), encoding="utf-8") as file:
-            return json.load(file)["pid"]
+            return json.load(file)
+
+    def pid(self):
+        return self.record()["pid"]
+
+    def supervisor(self):
+        return self.record()["supervisor"]
 
     def kill_daemon(self):
-        pid = self.pid()
-        os.kill(pid, signal.SIGKILL)
-        self.wait_until_gone(pid)
+        """The daemon and its supervisor, so that nobody goes on with the mount."""
+        pids = [self.pid(), self.supervisor()]
+        os.kill(pids[0], signal.SIGSTOP)  # it would start another supervisor
+        for pid in reversed(pids):
+            os.kill(pid, signal.SIGKILL)
+        for pid in pids:
+            self.wait_until_gone(pid)
 
     def wait_until_gone(self, pid, timeout=30):
         deadline = time.monotonic() + timeout

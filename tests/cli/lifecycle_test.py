@@ -64,7 +64,7 @@ class Starting(CliTest):
         for sentence, code in ended:
             if code != 0:
                 self.assertEqual(sentence.count("\n"), 1, sentence)
-        self.assertEqual(len(self.daemons()), 1)
+        self.assertEqual(sorted(self.daemons()), sorted([self.pid(), self.supervisor()]))
         self.write("file", b"works")
 
     def test_the_cache_used_last_is_used_again(self):
@@ -103,7 +103,7 @@ class Foreground(CliTest):
             daemon = self.start(NOTIFY_SOCKET=os.path.join(self.root, "notify"))
             self.assertEqual(manager.recv(100), b"READY=1")
             self.write("file", b"ready")
-            self.assertEqual(self.json("status", self.mount)["pid"], daemon.pid)
+            self.assertEqual(self.json("status", self.mount)["supervisor"], daemon.pid)
             daemon.send_signal(signal.SIGTERM)
             self.assertEqual(manager.recv(100), b"STOPPING=1")
             self.assertEqual(daemon.wait(timeout=30), 0)

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -50,9 +51,9 @@ class Volume:
         return self
 
     def __exit__(self, *_):
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, KeyError, ValueError):
             with open(f"/proc/{self.pid()}/cmdline", encoding="utf-8") as file:
-                running = self.state in file.read()
+                running = self.mount in file.read()
             if running:
                 self.kill()  # first: a daemon that ends by itself writes into its cache once more
         run("umount", "-l", self.mount, check=False)
@@ -70,26 +71,39 @@ class Volume:
     def json(self, *arguments, timeout=600):
         return json.loads(self.weir(*arguments, "--json", timeout=timeout).stdout)
 
-    def pid(self):
+    def record(self):
         with open(os.path.join(self.state, "meta", "daemon.json"), encoding="utf-8") as file:
-            return json.load(file)["pid"]
+            return json.load(file)
+
+    def pid(self):
+        return self.record()["pid"]
+
+    def supervisor(self):
+        return self.record()["supervisor"]
 
     def kill(self):
-        """SIGKILL, and until the process is gone."""
-        pid = self.pid()
-        os.kill(pid, 9)
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            while True:
-                with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-                    if file.read().rsplit(")", 1)[1].split()[0] == "Z":
-                        return
-                time.sleep(0.002)
+        """SIGKILL of the daemon and its supervisor at once, and until both are gone: nobody goes on with the mount."""
+        pids = [self.pid(), self.supervisor()]
+        os.kill(pids[0], signal.SIGSTOP)  # it would start another supervisor
+        for pid in reversed(pids):
+            os.kill(pid, signal.SIGKILL)
+        for pid in pids:
+            wait_until_gone(pid)
 
     def fsck(self):
         """Unmounted or mounted: the volume has no problem."""
         done = self.weir("fsck", os.path.join(self.state, "meta"), "--json", check=False)
         if done.returncode != 0:
             raise AssertionError(f"fsck exited {done.returncode}\n{done.stdout[-4000:]}\n{done.stderr[-4000:]}")
+
+
+def wait_until_gone(pid):
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        while True:
+            with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+                if file.read().rsplit(")", 1)[1].split()[0] == "Z":
+                    return
+            time.sleep(0.002)
 
 
 def sha256_of(path):

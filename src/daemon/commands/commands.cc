@@ -16,6 +16,7 @@ Result<Json> run_command(Daemon& daemon, const Json& request, const ReportProgre
   if (command == "gc") return run_gc(daemon, request, progress);
   if (command == "fsck") return run_fsck(daemon, request, progress);
   if (command == "umount") return run_umount(daemon, request);
+  if (command == "upgrade") return run_upgrade(daemon, request);
   return error(Code::kUnsupported, "the daemon knows no command '{}'; it may be of another version than this weir",
                command);
 }
@@ -25,7 +26,7 @@ Result<Json> run_unmounted_command(const MetadataUrl& metadata, const Json& requ
   if (command == "status") return run_unmounted_status(metadata);
   if (command != "gc" && command != "fsck")
     return error(Code::kUnsupported, "'{}' works on a mounted volume only", command);
-  ASSIGN_OR_RETURN(std::unique_ptr<OpenedVolume> opened, open_volume({metadata, "", ""}));
+  ASSIGN_OR_RETURN(std::unique_ptr<OpenedVolume> opened, open_volume({metadata, "", "", false}));
   opened->lease->keep([] {});  // a command that loses the node can commit nothing more, and says so itself
   return command == "gc" ? run_unmounted_gc(*opened, request, progress)
                          : run_unmounted_fsck(*opened, request, progress);

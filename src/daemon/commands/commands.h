@@ -30,5 +30,6 @@ Result<Json> run_unmounted_gc(OpenedVolume& opened, const Json& request, const R
 Result<Json> run_fsck(Daemon& daemon, const Json& request, const ReportProgress& progress);
 Result<Json> run_unmounted_fsck(OpenedVolume& opened, const Json& request, const ReportProgress& progress);
 Result<Json> run_umount(Daemon& daemon, const Json& request);
+Result<Json> run_upgrade(Daemon& daemon, const Json& request);
 
 }  // namespace weir

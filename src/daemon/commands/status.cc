@@ -5,6 +5,7 @@
 #include "daemon/commands/commands.h"
 #include "daemon/daemon.h"
 #include "daemon/version.h"
+#include "daemon/volume/process_identity.h"
 #include "vfs/admin.h"
 
 namespace weir {
@@ -86,7 +87,9 @@ Result<Json> run_status(Daemon& daemon) {
   json["store"] = opened.volume->settings().store_url;
   json["mount_point"] = daemon.mount_point();
   json["pid"] = ::getpid();
+  json["supervisor"] = daemon.link().supervisor();
   json["version"] = kWeirVersion;
+  json["program"] = this_program();
   json["uptime_s"] = (opened.clock.realtime_ns() - daemon.started_ns()) / 1'000'000'000;
   json["node"] = {
       {"id", opened.volume->node().value}, {"host", opened.lease->info().host}, {"epoch", opened.lease->info().epoch}};

@@ -15,6 +15,7 @@ Result<Json> run_umount(Daemon& daemon, const Json& request) {
   vfs::FilesystemStatus status = vfs::status(daemon.filesystem());
   Json json;
   json["pid"] = ::getpid();
+  json["supervisor"] = daemon.link().supervisor();
   json["unstored_bytes"] = status.upload.backlog_bytes;
   json["open_handles"] = status.open_handles;
   return json;

@@ -20,7 +20,10 @@
 #include "daemon/control/line_socket.h"
 #include "daemon/control/message.h"
 #include "daemon/daemon.h"
-#include "daemon/mount/service_notify.h"
+#include "daemon/supervisor/daemon_link.h"
+#include "daemon/supervisor/spawn.h"
+#include "daemon/supervisor/supervisor.h"
+#include "daemon/volume/format_volume.h"
 #include "fuse/mount.h"
 
 namespace weir {
@@ -55,14 +58,14 @@ Status direct_output_to(const std::string& log_file) {
   return {};
 }
 
-/// Prepares, which says whether a volume was created, and starts.
-Result<std::unique_ptr<Daemon>> start(const MountConfig& config, const Prepare& prepare, const DaemonOptions& options,
-                                      bool* created) {
-  TRY(Daemon::block_signals(options));
-  if (prepare) {
-    ASSIGN_OR_RETURN(*created, prepare());
-  }
-  return Daemon::start(config, options);
+/// True: the volume is new.
+Result<bool> create_if_wanted(const MountConfig& config) {
+  if (!config.create) return false;
+  auto formatted = format_volume({config.metadata, config.create->store_url, config.create->name, true});
+  if (formatted) return true;
+  const bool there = ::access((config.metadata.directory + "/format").c_str(), F_OK) == 0;
+  if (formatted.error().code == Code::kExists && there) return false;
+  return Failure(formatted.error());
 }
 
 Json describe(const Daemon& daemon, bool created) {
@@ -73,26 +76,54 @@ Json describe(const Daemon& daemon, bool created) {
   return json;
 }
 
-[[noreturn]] void run_child(const MountConfig& config, const Prepare& prepare, LineSocket parent) {
+/// Common to both processes of a mount.
+Status log_as(const MountConfig& config) {
+  log::set_level(config.log_level);
+  if (!config.log_file.empty() && !log::set_file(config.log_file))
+    return error(Code::kIo, "cannot write log file {}", config.log_file);
+  return {};
+}
+
+/// Until the mount has ended. The error that kept the daemon from serving.
+Status serve(DaemonLink& link) {
+  ASSIGN_OR_RETURN(DaemonLink::Beginning beginning, link.begin());
+  ASSIGN_OR_RETURN(MountConfig config, mount_config_of(beginning.config));
+  TRY(log_as(config));
+  TRY(Daemon::block_signals());
+  bool created = false;
+  if (beginning.kept.empty()) {
+    ASSIGN_OR_RETURN(created, create_if_wanted(config));
+  }
+  ASSIGN_OR_RETURN(std::unique_ptr<Daemon> daemon, Daemon::start(config, link, std::move(beginning)));
+  link.serve(describe(*daemon, created), [&] { daemon->supervisor_replaced(); });
+  daemon->serve();
+  link.stopping();
+  daemon.reset();
+  link.bye();
+  return {};
+}
+
+[[noreturn]] void run_background_supervisor(const MountConfig& config, LineSocket starter) {
   ::setsid();
   become_daemon();
-  auto tell = [&](const std::string& line) { (void)parent.write_line(line, limits::kControlSendMs); };
-  if (Status directed = direct_output_to(config.log_file); !directed) {
+  auto socket = std::make_shared<LineSocket>(std::move(starter));
+  auto tell = [&socket](const std::string& line) {
+    if (socket) (void)socket->write_line(line, limits::kControlSendMs);
+    socket.reset();
+  };
+  Status directed = direct_output_to(config.log_file);
+  if (directed) directed = Supervisor::prepare_signals(false);
+  if (!directed) {
     tell(error_line(directed.error()));
     ::_exit(1);
   }
-  bool created = false;
-  auto daemon = start(config, prepare, {.hangup_ends = false}, &created);
-  if (!daemon) {
-    log::error("{}", daemon.error().what);
-    tell(error_line(daemon.error()));
-    ::_exit(1);
+  Supervisor supervisor(to_json(config), false, [&](const Json& launched) { tell(result_line(launched)); });
+  Status ended = supervisor.run();
+  if (!ended) {
+    log::error("{}", ended.error().what);
+    tell(error_line(ended.error()));
   }
-  tell(result_line(describe(**daemon, created)));
-  { LineSocket closed = std::move(parent); }
-  (*daemon)->serve();
-  daemon->reset();
-  ::exit(0);
+  ::_exit(ended ? 0 : 1);
 }
 
 /// How a child ended that said nothing.
@@ -122,7 +153,7 @@ Result<Launched> await_child(pid_t child, LineSocket& socket, const MountConfig&
 
 }  // namespace
 
-Result<Launched> launch_in_background(const MountConfig& config, const Prepare& prepare) {
+Result<Launched> launch_in_background(const MountConfig& config) {
   int fds[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) return errno_error(errno, "create a socket pair");
   FileDescriptor ours(fds[0]);
@@ -131,23 +162,48 @@ Result<Launched> launch_in_background(const MountConfig& config, const Prepare& 
   if (child < 0) return errno_error(errno, "start the daemon");
   if (child == 0) {
     ours.reset();
-    run_child(config, prepare, LineSocket(std::move(theirs), limits::kControlReplyBytes));
+    run_background_supervisor(config, LineSocket(std::move(theirs), limits::kControlReplyBytes));
   }
   theirs.reset();
   LineSocket socket(std::move(ours), limits::kControlReplyBytes);
   return await_child(child, socket, config);
 }
 
-Status run_in_foreground(const MountConfig& config, const Prepare& prepare) {
+Status run_in_foreground(const MountConfig& config) {
   become_daemon();
-  if (!config.log_file.empty() && !log::set_file(config.log_file))
-    return error(Code::kIo, "cannot write log file {}", config.log_file);
-  bool created = false;
-  ASSIGN_OR_RETURN(std::unique_ptr<Daemon> daemon, start(config, prepare, {.hangup_ends = true}, &created));
-  notify_service_manager("READY=1");
-  daemon->serve();
-  notify_service_manager("STOPPING=1");
-  return {};
+  TRY(log_as(config));
+  TRY(Supervisor::prepare_signals(true));
+  return Supervisor(to_json(config), true, {}).run();
+}
+
+int run_daemon_process() {
+  become_daemon();
+  ::fcntl(kInheritedSocket, F_SETFD, FD_CLOEXEC);
+  DaemonLink link{MessageSocket(FileDescriptor(kInheritedSocket))};
+  Status served = serve(link);
+  if (served) return 0;
+  log::error("{}", served.error().what);
+  link.failed(served.error());
+  return 1;
+}
+
+int run_supervisor_process() {
+  become_daemon();
+  MessageSocket socket{FileDescriptor(kInheritedSocket)};
+  auto message = socket.receive();
+  Status ended;
+  if (!message || !*message) {
+    ended = error(Code::kInvalid, "a supervisor was not told what to go on with");
+  } else if (auto supervisor = Supervisor::take_over(std::move(**message)); !supervisor) {
+    ended = Failure(supervisor.error());
+  } else {
+    ended = mount_config_of(supervisor->config()).and_then(log_as);
+    if (ended) ended = Supervisor::prepare_signals(supervisor->in_foreground());
+    socket = MessageSocket();
+    if (ended) ended = supervisor->run();
+  }
+  if (!ended) log::error("{}", ended.error().what);
+  return ended ? 0 : 1;
 }
 
 }  // namespace weir

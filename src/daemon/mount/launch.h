@@ -1,6 +1,5 @@
 #pragma once
 
-#include <functional>
 #include <string>
 
 #include "base/result.h"
@@ -12,19 +11,20 @@ namespace weir {
 struct Launched {
   int64_t pid = 0;
   std::string mount_point;
-  bool created = false;  // what `prepare` returned
+  bool created = false;  // the volume is new
 };
 
-/// Runs in the daemon's process before it starts: RocksDB's threads do not survive a fork, so whatever opens an engine
-/// belongs there. True: the volume was created.
-using Prepare = std::function<Result<bool>()>;
+/// Starts a supervisor and a daemon in the background and returns when the mount answers, or with the one error that
+/// kept it from doing so. Requires: no threads yet, since it forks; config.log_file is set. Blocks: as long as the
+/// start takes.
+Result<Launched> launch_in_background(const MountConfig& config);
 
-/// Starts a daemon in the background and returns when the mount answers, or with the one error that kept it from doing
-/// so. Requires: no threads yet, since it forks; config.log_file is set. Blocks: as long as the start takes.
-Result<Launched> launch_in_background(const MountConfig& config, const Prepare& prepare);
+/// Is the supervisor, until told to end by a signal, `weir umount`, or umount(8); logs to stderr unless config.log_file
+/// is set. Requires: no threads yet.
+Status run_in_foreground(const MountConfig& config);
 
-/// Runs the daemon in this process until it is told to end by a signal, `weir umount`, or umount(8); logs to stderr
-/// unless config.log_file is set.
-Status run_in_foreground(const MountConfig& config, const Prepare& prepare);
+/// What the processes of a mount run, that find their socket at kInheritedSocket (supervisor/spawn.h). Exit codes.
+int run_daemon_process();
+int run_supervisor_process();
 
 }  // namespace weir

@@ -4,7 +4,9 @@
 #include <optional>
 #include <string>
 
+#include "base/log.h"
 #include "base/result.h"
+#include "daemon/json.h"
 #include "daemon/volume/metadata_url.h"
 
 namespace weir {
@@ -14,6 +16,12 @@ enum class Passthrough {
   kAuto,  // if it can
   kOn,    // it must; the mount fails otherwise
   kOff,
+};
+
+/// What `weir up` makes on first use.
+struct VolumeToCreate {
+  std::string store_url;
+  std::string name;
 };
 
 /// How a volume is mounted on this machine.
@@ -29,7 +37,13 @@ struct MountConfig {
   Passthrough passthrough = Passthrough::kAuto;
   int workers = 0;       // 0: as many as suit the machine
   std::string log_file;  // absolute; empty: stderr
+  log::Level log_level = log::Level::kInfo;
+  std::optional<VolumeToCreate> create;  // if there is no volume yet
 };
+
+/// As one process tells it another. Invalid when it is not such a description.
+Json to_json(const MountConfig& config);
+Result<MountConfig> mount_config_of(const Json& json);
 
 /// allow_other as asked for, or else whether this user may have it.
 bool allow_other_of(const MountConfig& config);

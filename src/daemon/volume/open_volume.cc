@@ -57,7 +57,7 @@ Result<VolumeSettings> read_settings(kv::Engine& engine, const MetadataUrl& meta
 }
 
 Result<std::unique_ptr<OpenedVolume>> open_volume(const OpenRequest& request) {
-  TRY(check_not_mounted(request.metadata));
+  if (!request.goes_on) TRY(check_not_mounted(request.metadata));
   auto opened = std::make_unique<OpenedVolume>();
   ASSIGN_OR_RETURN(opened->engine, kv::open_engine(request.metadata.url, false));
   ASSIGN_OR_RETURN(VolumeSettings settings, read_settings(*opened->engine, request.metadata));

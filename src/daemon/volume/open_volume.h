@@ -37,6 +37,7 @@ struct OpenRequest {
   MetadataUrl metadata;
   std::string mount_point;      // empty: for a command on the unmounted volume
   std::string cache_directory;  // empty: the one used last, or one below state_home()
+  bool goes_on = false;         // it is mounted, and this process goes on after its daemon
 };
 
 /// NotFound: no volume there. Busy: mounted, with where. Unsupported: of a newer format. Unavailable, Invalid: the

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <charconv>
+#include <filesystem>
 
 #include "base/io.h"
 
@@ -45,10 +46,13 @@ std::string read_kernel_file(const std::string& path) {
   return text;
 }
 
-ProcessIdentity this_process() {
-  return {read_kernel_file("/proc/sys/kernel/random/boot_id"), this_pid_namespace(), ::getpid(),
-          start_time_of(::getpid())};
+ProcessIdentity identity_of(int64_t pid) {
+  const uint64_t started = start_time_of(pid);
+  if (started == 0) return {};
+  return {read_kernel_file("/proc/sys/kernel/random/boot_id"), this_pid_namespace(), pid, started};
 }
+
+ProcessIdentity this_process() { return identity_of(::getpid()); }
 
 bool is_surely_dead(const ProcessIdentity& process) {
   ProcessIdentity self = this_process();
@@ -58,9 +62,22 @@ bool is_surely_dead(const ProcessIdentity& process) {
   return started != process.started;
 }
 
+bool is_surely_alive(const ProcessIdentity& process) {
+  if (process.pid == 0 || identity_of(process.pid) != process) return false;
+  std::string line = read_kernel_file(fmt::format("/proc/{}/stat", process.pid));
+  size_t name_end = line.rfind(')');
+  // Dead, and its parent has not asked how it ended.
+  return name_end != std::string::npos && !line.substr(name_end).starts_with(") Z");
+}
+
 std::string this_host() {
   char name[256] = {};
   return ::gethostname(name, sizeof name - 1) == 0 ? name : "";
+}
+
+std::string this_program() {
+  std::error_code failure;
+  return std::filesystem::read_symlink("/proc/self/exe", failure).string();
 }
 
 std::string process_name(int64_t pid) { return read_kernel_file(fmt::format("/proc/{}/comm", pid)); }

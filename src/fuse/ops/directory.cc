@@ -24,9 +24,10 @@ void open_directory(Service& service, const Request& request, Responder responde
   // Absent names are kept only where every change goes through this kernel: it then knows when a list that it has is
   // out of date, and reading a directory again costs no request.
   const uint32_t flags = service.lifetimes.absent_ms > 0 ? FOPEN_CACHE_DIR | FOPEN_KEEP_CACHE : 0;
-  answer(std::move(responder), service.filesystem.open_directory(node_of(request)), [flags](vfs::HandleId handle) {
-    return OpenOut{handle, flags, 0};
-  });
+  answer(std::move(responder), service.filesystem.open_directory(caller_of(request), node_of(request)),
+         [flags](vfs::HandleId handle) {
+           return OpenOut{handle, flags, 0};
+         });
 }
 
 void read_directory(Service& service, const Request& request, Responder responder) {

@@ -14,12 +14,15 @@ namespace weir::fuse {
 
 /// What all operations work with. Thread-safe.
 struct Service {
-  explicit Service(vfs::Filesystem& served) : filesystem(served), lifetimes(served.lifetimes()) {}
+  explicit Service(vfs::Filesystem& served)
+      : filesystem(served),
+        lifetimes(served.lifetimes()),
+        writers_open(static_cast<int64_t>(served.writers_restored())) {}
 
   vfs::Filesystem& filesystem;
   const vfs::Lifetimes lifetimes;
-  Negotiated negotiated;                 // set before the first request
-  std::atomic<int64_t> writers_open{0};  // handles that may write; with none, nothing is unpublished
+  Negotiated negotiated;              // set before the first request
+  std::atomic<int64_t> writers_open;  // handles that may write; with none, nothing is unpublished
   SlowPools pools;
 
   /// Runs what publishes files that are open for writing: here and now if there are none.
