@@ -114,6 +114,8 @@ Status Cache::State::give_back(std::unique_ptr<Staging>& staging, const Manifest
     return {};
   }
   const std::string target = layout.partial_image(id);
+  // The index first: a file that it does not know would stay for ever.
+  if (!images.find(id)) TRY(index->save(id, ImageRow{.size = manifest.size, .boot = boot}, {}));
   if (::rename(staging->path_.c_str(), target.c_str()) != 0)
     return errno_error(errno, fmt::format("rename {} to {}", staging->path_, target));
   if (staging->has_record()) TRY(journal->erase_staging(staging->id_));

@@ -23,7 +23,7 @@ struct File {
   std::shared_ptr<Version> version GUARDED_BY(mutex);    // what is published; null: not loaded yet
   uint64_t generation GUARDED_BY(mutex) = 0;             // of `version`
   std::unique_ptr<Draft> draft GUARDED_BY(mutex);        // what is not; null: nothing
-  bool unsynced GUARDED_BY(mutex) = false;               // published here and not made safe against power loss since
+  bool unsynced GUARDED_BY(mutex) = true;                // not known to be safe against power loss
   bool publication_open GUARDED_BY(mutex) = false;       // counted in Core::open_publications
   bool orphan GUARDED_BY(mutex) = false;                 // has no name: erased when its last user goes
   OpenModes modes GUARDED_BY(mutex);                     // of its open handles

@@ -247,14 +247,23 @@ Status settle_live(Core& core, File& file) {
 }
 
 Status sync_published(Core& core, File& file) {
-  std::shared_ptr<Version> version;
+  bool unsynced = false;
   {
     MutexLock lock(file.mutex);
-    if (file.unsynced) version = file.version;
+    unsynced = file.unsynced;
   }
+  std::shared_ptr<Version> version;
+  if (unsynced) {
+    auto loaded = core.version_of(file);
+    if (!loaded && loaded.error().code != Code::kNotFound) return Failure(loaded.error());
+    if (loaded) version = *loaded;
+  }
+  // What of it is not here at all is in the object store.
   if (version && version->has_image()) {
-    ASSIGN_OR_RETURN(auto image, version->image());
-    TRY(core.cache.sync_image(*image));
+    if (core.cache.present_chunks(version->manifest_id())) {
+      ASSIGN_OR_RETURN(auto image, version->image());
+      TRY(core.cache.sync_image(*image));
+    }
   } else if (version && version->manifest()) {
     TRY(core.cache.sync_journal());
   }

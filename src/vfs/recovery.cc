@@ -25,7 +25,6 @@ std::shared_ptr<Handle> restored_handle(Core& core, const HandleRecord& record) 
   File& file = *handle->file;
   if (handle->writable()) ++file.writers;
   MutexLock lock(file.mutex);
-  file.unsynced = true;  // as far as this process knows
   file.modes.opened(handle->mode);
   if (record.backing_id != 0) file.backing_id = record.backing_id;
   return handle;

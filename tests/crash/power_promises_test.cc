@@ -114,6 +114,27 @@ TEST_F(PowerPromisesTest, what_was_fsynced_is_there_although_the_file_was_closed
       });
 }
 
+TEST_F(PowerPromisesTest, what_another_descriptor_fsynced_is_there) {
+  each_cut(
+      nothing,
+      [](TestVolume& volume) {
+        EXPECT_DONE(volume.put("big", pattern(1, 300'000)));
+        EXPECT_DONE(volume.put("small", pattern(2, 30'000)));
+        for (const char* name : {"big", "small"}) {
+          HandleId handle = volume.open(name, O_RDONLY);
+          EXPECT_DONE(volume.sync(handle));
+          EXPECT_DONE(volume.close(handle));
+        }
+      },
+      [](TestVolume& volume) {
+        auto big = volume.get("big"), small = volume.get("small");
+        ASSERT_TRUE(big.has_value()) << big.error().what;
+        ASSERT_TRUE(small.has_value()) << small.error().what;
+        EXPECT_TRUE(*big == pattern(1, 300'000));
+        EXPECT_TRUE(*small == pattern(2, 30'000));
+      });
+}
+
 TEST_F(PowerPromisesTest, what_was_fsynced_is_there_although_the_same_content_is_in_the_cache_already) {
   each_cut([](TestVolume& volume) { EXPECT_DONE(volume.put("twin", pattern(1, 300'000))); },
            [](TestVolume& volume) {
