@@ -262,7 +262,11 @@ TEST_F(MountTest, NotificationsReachTheKernelsCache) {
 /// Distributions leave /dev/fuse open to all, some containers do not: a device of our own in a mount namespace of our
 /// own.
 bool open_device_to_all(const std::string& device) {
-  return ::unshare(CLONE_NEWNS) == 0 && ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 &&
+  // In a changed root "/" is no mount point; then /dev is.
+  auto hide_below = [](const char* place) {
+    return ::mount("none", place, nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+  };
+  return ::unshare(CLONE_NEWNS) == 0 && (hide_below("/") || hide_below("/dev")) &&
          ::mknod(device.c_str(), S_IFCHR | 0666, makedev(10, 229)) == 0 && ::chmod(device.c_str(), 0666) == 0 &&
          ::mount(device.c_str(), "/dev/fuse", nullptr, MS_BIND, nullptr) == 0;
 }

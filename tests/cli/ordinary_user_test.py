@@ -131,13 +131,16 @@ class OrdinaryUser(CliTest):
 def in_namespace_with_open_device():
     """Runs this file again where /dev/fuse is another node of the same device that every user may open."""
     directory = os.path.join(os.environ.get("WEIR_TEST_SCRATCH", "/var/tmp"), f"weir-device-{os.getpid()}")
+    # In a changed root "/" is no mount point; then /dev is.
     script = """
+        { mount --make-rprivate / || mount --make-rprivate /dev; } 2>/dev/null &&
         mkdir "$0" && mount -t tmpfs -o mode=755 tmpfs "$0" &&
         mknod -m 666 "$0/fuse" c $(stat -c '0x%t 0x%T' /dev/fuse) && mount --bind "$0/fuse" /dev/fuse && exec "$@"
     """
-    done = subprocess.run(["unshare", "--mount", "--propagation", "private", "--", "sh", "-c", script, directory,
+    done = subprocess.run(["unshare", "--mount", "--propagation", "unchanged", "--", "sh", "-c", script, directory,
                            sys.executable, *sys.argv], env=os.environ | {INSIDE: "yes"}, check=False)
-    os.rmdir(directory)
+    if os.path.isdir(directory):
+        os.rmdir(directory)
     return done.returncode
 
 
