@@ -8,6 +8,7 @@
 
 #include "base/io.h"
 #include "cache/cache_fixture.h"
+#include "testing/own_process.h"
 
 namespace weir::cache::testing {
 namespace {
@@ -113,15 +114,17 @@ TEST_F(DirectoryTest, a_directory_of_another_user_is_named_as_such) {
 
 TEST_F(DirectoryTest, the_lock_is_free_again_when_the_process_is_killed) {
   cache_.reset();
-  int ready[2];
-  ASSERT_EQ(::pipe(ready), 0);
-  const pid_t child = ::fork();
-  if (child == 0) {
+  if (auto told = weir::testing::own_process_arguments()) {
+    options_.directory = told->at(0);
     auto opened = Cache::open(options_, clock_, {});
     char byte = opened ? 'y' : 'n';
-    if (::write(ready[1], &byte, 1) != 1) ::_exit(1);
+    if (::write(std::stoi(told->at(1)), &byte, 1) != 1) ::_exit(1);
     ::pause();
   }
+  int ready[2];
+  ASSERT_EQ(::pipe(ready), 0);
+  const pid_t child = weir::testing::start_own_process({options_.directory, std::to_string(ready[1])});
+  ASSERT_GT(child, 0);
   char byte = 0;
   ASSERT_EQ(::read(ready[0], &byte, 1), 1);
   EXPECT_EQ(byte, 'y');

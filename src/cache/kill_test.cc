@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 
 #include "base/limits.h"
 #include "cache/cache_fixture.h"
+#include "testing/own_process.h"
 
 namespace weir::cache::testing {
 namespace {
@@ -23,7 +25,6 @@ struct Message {
 };
 
 size_t size_of(uint32_t seed) { return limits::kSmallContentBytes + (seed % 3) * (limits::kChunkBytes - 1000); }
-/// Made before the fork.
 const TestContent& large(uint32_t seed) {
   static const std::vector<TestContent> all = [] {
     std::vector<TestContent> contents;
@@ -39,6 +40,7 @@ Bytes small_bytes(uint32_t seed) { return pattern(uint64_t{1} << 32 | seed, 5000
 class KillTest : public CacheTest {
  protected:
   [[noreturn]] void live(int pipe, uint64_t seed) {
+    large(0);  // the contents are made before the time that the parent gives
     auto opened = Cache::open(options_, clock_, {});
     if (!opened) ::_exit(3);
     cache_ = std::move(*opened);
@@ -165,6 +167,10 @@ class KillTest : public CacheTest {
 
 TEST_F(KillTest, what_was_acknowledged_is_there_after_a_kill_at_any_moment) {
   cache_.reset();
+  if (auto told = weir::testing::own_process_arguments()) {
+    options_.directory = told->at(0);
+    live(std::stoi(told->at(1)), std::stoull(told->at(2)));
+  }
   for (uint32_t which = 0; which < kContents; ++which) {
     const TestContent& one = large(which);
     for (size_t i = 0; i < one.manifest->chunks.size(); ++i) lengths_[one.manifest->chunks[i]] = one.chunk(i).size();
@@ -179,11 +185,10 @@ TEST_F(KillTest, what_was_acknowledged_is_there_after_a_kill_at_any_moment) {
   for (uint64_t seed = 1; rounds < 60 && (rounds < 5 || std::chrono::steady_clock::now() < end); ++rounds, ++seed) {
     int ends[2];
     ASSERT_EQ(::pipe(ends), 0);
-    const pid_t child = ::fork();
-    if (child == 0) {
-      ::close(ends[0]);
-      live(ends[1], seed);
-    }
+    ASSERT_EQ(::fcntl(ends[0], F_SETFD, FD_CLOEXEC), 0);
+    const pid_t child =
+        weir::testing::start_own_process({options_.directory, std::to_string(ends[1]), std::to_string(seed)});
+    ASSERT_GT(child, 0);
     ::close(ends[1]);
     Message message;
     ASSERT_EQ(::read(ends[0], &message, sizeof message), static_cast<ssize_t>(sizeof message));

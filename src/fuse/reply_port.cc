@@ -88,6 +88,7 @@ void ReplyPort::reply(const ReplyAddress& to, int error_number, std::span<const 
   header.len = static_cast<uint32_t>(size);
   header.error = -error_number;
   header.unique = to.unique;
+  count(to);
 
   int sent = send(device(to.device), header, pieces);
   if (sent != 0 && sent != ENOENT && !connection_is_gone(sent)) {
@@ -99,13 +100,19 @@ void ReplyPort::reply(const ReplyAddress& to, int error_number, std::span<const 
   finish(to, error_number != 0);
 }
 
-void ReplyPort::no_reply(const ReplyAddress& to) { finish(to, false); }
+void ReplyPort::no_reply(const ReplyAddress& to) {
+  count(to);
+  finish(to, false);
+}
+
+void ReplyPort::count(const ReplyAddress& to) {
+  statistics_[std::min(to.opcode, kOpLast + 1)].requests.fetch_add(1, std::memory_order_relaxed);
+}
 
 void ReplyPort::finish(const ReplyAddress& to, bool failed) {
   buffers_.answered(to.buffer, to.unique);
   if (answered_) answered_(to.unique);
   OpcodeStatistics& counted = statistics_[std::min(to.opcode, kOpLast + 1)];
-  counted.requests.fetch_add(1, std::memory_order_relaxed);
   if (failed) counted.failures.fetch_add(1, std::memory_order_relaxed);
   counted.nanoseconds.fetch_add(static_cast<uint64_t>(reply_clock_ns() - to.started_ns), std::memory_order_relaxed);
 }

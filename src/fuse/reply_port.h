@@ -27,7 +27,7 @@ struct ReplyAddress {
 };
 
 struct OpcodeStatistics {
-  std::atomic<uint64_t> requests = 0;
+  std::atomic<uint64_t> requests = 0;  // counted before the answer is given, so that its caller finds it counted
   std::atomic<uint64_t> failures = 0;
   std::atomic<uint64_t> nanoseconds = 0;  // from read to answer, summed
 };
@@ -61,6 +61,7 @@ class ReplyPort {
  private:
   /// 0 or the errno of the write.
   int send(int fd, const fuse_out_header& header, std::span<const iovec> pieces);
+  void count(const ReplyAddress& to);
   void finish(const ReplyAddress& to, bool failed);
 
   const std::vector<FileDescriptor> devices_;
