@@ -16,6 +16,7 @@
 #include <cstring>
 #include <filesystem>
 #include <set>
+#include <thread>
 
 #include "base/io.h"
 #include "fuse/dispatcher_fixture.h"
@@ -142,6 +143,25 @@ TEST_F(DispatcherMountTest, StoresThroughASharedMappingAreReadByOthersAndKept) {
   }
   EXPECT_EQ(read_whole(path("f")).substr(100'000, 6), "stored");
   EXPECT_EQ(fs::file_size(path("f")), content.size());
+}
+
+TEST_F(DispatcherMountTest, AFileEmptiedWhilePagesOfAMappingAreWrittenBackStaysEmpty) {
+  constexpr size_t kBytes = 100 << 10;
+  FileDescriptor fd = open_at(path("f"), O_RDWR | O_CREAT);
+  for (int round = 0; round < 200; ++round) {
+    ASSERT_EQ(::ftruncate(fd.get(), kBytes), 0);
+    void* mapping = ::mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
+    ASSERT_NE(mapping, MAP_FAILED);
+    std::memset(mapping, 'x', kBytes);
+    std::thread writes_back([&] { ::sync_file_range(fd.get(), 0, 0, SYNC_FILE_RANGE_WRITE); });
+    { FileDescriptor emptied = open_at(path("f"), O_RDWR | O_TRUNC); }
+    writes_back.join();
+    ::munmap(mapping, kBytes);
+    ASSERT_EQ(::fsync(fd.get()), 0);
+    struct stat attributes {};
+    ASSERT_EQ(::fstat(fd.get(), &attributes), 0);
+    ASSERT_EQ(attributes.st_size, 0) << "round " << round;
+  }
 }
 
 TEST_F(DispatcherMountTest, HolesAreMadeFoundAndReadAsZeros) {

@@ -8,10 +8,11 @@
 
 namespace weir::fuse {
 
-/// What we want of the kernel; what it does not offer is left out.
-inline constexpr uint64_t kWantedFlags = FUSE_ASYNC_READ | FUSE_POSIX_LOCKS | FUSE_FLOCK_LOCKS | FUSE_ATOMIC_O_TRUNC |
-                                         FUSE_BIG_WRITES | FUSE_DONT_MASK | FUSE_DO_READDIRPLUS | FUSE_ASYNC_DIO |
-                                         FUSE_PARALLEL_DIROPS | FUSE_POSIX_ACL | FUSE_MAX_PAGES | FUSE_CACHE_SYMLINKS |
+/// What we want of the kernel; what it does not offer is left out. Not FUSE_ATOMIC_O_TRUNC: with it, pages stored
+/// through a mapping are written back while OPEN truncates, and the emptied file has its old end again.
+inline constexpr uint64_t kWantedFlags = FUSE_ASYNC_READ | FUSE_POSIX_LOCKS | FUSE_FLOCK_LOCKS | FUSE_BIG_WRITES |
+                                         FUSE_DONT_MASK | FUSE_DO_READDIRPLUS | FUSE_ASYNC_DIO | FUSE_PARALLEL_DIROPS |
+                                         FUSE_POSIX_ACL | FUSE_MAX_PAGES | FUSE_CACHE_SYMLINKS |
                                          FUSE_NO_OPENDIR_SUPPORT | FUSE_EXPLICIT_INVAL_DATA | FUSE_SETXATTR_EXT |
                                          FUSE_INIT_EXT | kInitHasExpireOnly | kInitDirectIoAllowMmap;
 

@@ -135,6 +135,22 @@ TEST_F(ContentInMemoryTest, down_and_up_again_reads_zeros) {
   ASSERT_NO_FATAL_FAILURE(test_.check_all_through_life());
 }
 
+TEST_F(ContentInMemoryTest, pages_written_back_late_do_not_make_a_file_larger) {
+  TestFile& file = test_.create("f");
+  test_.write(file, 0, pattern(1, 8192));
+  test_.truncate(file, 100);
+  const auto written_back = [&](uint64_t offset, std::string_view bytes) {
+    auto count = test_.volume.fs().write(file.handle, offset, bytes, WriteFrom::kPageCache);
+    ASSERT_TRUE(count) << count.error().what;
+    EXPECT_EQ(*count, bytes.size());
+  };
+  const Bytes page = pattern(2, 4096);
+  ASSERT_NO_FATAL_FAILURE(written_back(4096, page));
+  ASSERT_NO_FATAL_FAILURE(written_back(0, page));
+  file.model.write(0, std::string_view(page).substr(0, 100));
+  ASSERT_NO_FATAL_FAILURE(test_.check_all_through_life());
+}
+
 TEST_F(ContentInMemoryTest, holes_and_zeroed_ranges) {
   const uint64_t size = 2 * kChunk + 1000;
   const std::pair<uint64_t, uint64_t> ranges[] = {

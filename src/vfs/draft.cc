@@ -88,6 +88,10 @@ std::optional<uint64_t> Draft::needed_to_truncate(uint64_t size, const Given& gi
   return needed_to_read(end - 1, 1, given);
 }
 
+Draft::Source Draft::source_seen(const Piece& piece) const {
+  return piece.source == Source::kHole && mapped_ ? Source::kOwn : piece.source;
+}
+
 Status Draft::read_elsewhere(uint64_t index, uint64_t within, std::span<char> buffer, const Given& given) const {
   if (auto found = given.find(index); found != given.end() && found->second.id == pieces_[index].id) {
     CHECK(within + buffer.size() <= found->second.bytes->size());
@@ -109,7 +113,7 @@ Status Draft::read(uint64_t offset, std::span<char> buffer, const Given& given) 
     uint64_t index = chunk_index(offset + done);
     uint64_t within = offset + done - chunk_offset(index);
     std::span<char> piece = buffer.subspan(done, std::min(buffer.size() - done, limits::kChunkBytes - within));
-    switch (pieces_[index].source) {
+    switch (source_seen(pieces_[index])) {
       case Source::kHole: std::memset(piece.data(), 0, piece.size()); break;
       case Source::kOwn: TRY(staging_->read(offset + done, piece)); break;
       case Source::kElsewhere: TRY(read_elsewhere(index, within, piece, given)); break;
@@ -281,13 +285,13 @@ Status Draft::zero(uint64_t offset, uint64_t length, bool keep_size, const Given
     uint64_t stop = std::min(end, chunk_offset(index) + stored_length(index));
     bool whole = at == chunk_offset(index) && stop == chunk_offset(index) + stored_length(index);
     if (whole) {
-      if (pieces_[index].source == Source::kOwn) TRY(staging_->punch(at, stop - at));
+      if (source_seen(pieces_[index]) == Source::kOwn) TRY(staging_->punch(at, stop - at));
       touch(index);
       pieces_noted_ = false;
       pieces_[index].source = Source::kHole;
       pieces_[index].id = ChunkId();
       pieces_[index].hashed = true;
-    } else if (pieces_[index].source != Source::kHole) {
+    } else if (source_seen(pieces_[index]) != Source::kHole) {
       TRY(own(index, limits::kChunkBytes, given));
       TRY(staging_->punch(at, stop - at));
     }
@@ -335,7 +339,7 @@ std::optional<uint64_t> Draft::seek(uint64_t offset, bool data) const {
     return std::nullopt;
   }
   for (uint64_t index = chunk_index(offset); index < pieces_.size(); ++index)
-    if ((pieces_[index].source != Source::kHole) == data) return std::max(offset, chunk_offset(index));
+    if ((source_seen(pieces_[index]) != Source::kHole) == data) return std::max(offset, chunk_offset(index));
   return std::nullopt;
 }
 

@@ -185,6 +185,8 @@ class Draft {
         base_generation_(base_generation),
         slots_(place.memory.drafts()),
         memory_(place.memory) {}
+  /// Where the bytes of a piece are to be read: what was a hole may hold stores through a mapping.
+  Source source_seen(const Piece& piece) const;
   Status leave_memory();
   Status enter_memory(uint64_t size, const Given& given);
   Status open_staging();

@@ -1,6 +1,8 @@
 // Opening, reading, writing, publishing.
 #include <fcntl.h>
 
+#include <algorithm>
+
 #include "base/io.h"
 #include "base/log.h"
 #include "vfs/bring.h"
@@ -117,16 +119,24 @@ bool Filesystem::write_is_local(HandleId id, uint64_t offset, size_t count) {
   return version && version->is_local(0, version->has_image() ? offset + count : version->size());
 }
 
-Result<size_t> Filesystem::write(HandleId id, uint64_t offset, std::string_view bytes) {
+Result<size_t> Filesystem::write(HandleId id, uint64_t offset, std::string_view bytes, WriteFrom from) {
   ASSIGN_OR_RETURN(auto handle, core_->handles.find(id));
   if (!handle->writable()) return error(Code::kBadHandle, "handle {} is not open for writing", id);
   if (bytes.empty()) return 0;
   if (offset + bytes.size() > limits::kFileBytes || offset + bytes.size() < offset)
     return error(Code::kTooLarge, "a file has at most {} bytes", limits::kFileBytes);
+  const auto kept = [&](const Draft& draft) {
+    return from == WriteFrom::kProgram ? bytes : bytes.substr(0, draft.size() - std::min(draft.size(), offset));
+  };
   TRY(change_draft(
       *core_, *handle->file,
-      [&](const Draft& draft, const Given& given) { return draft.needed_to_write(offset, bytes.size(), given); },
-      [&](Draft& draft, const Given& given) { return draft.write(offset, bytes, given); }));
+      [&](const Draft& draft, const Given& given) {
+        const size_t count = kept(draft).size();
+        return count == 0 ? std::nullopt : draft.needed_to_write(offset, count, given);
+      },
+      [&](Draft& draft, const Given& given) {
+        return kept(draft).empty() ? Status() : draft.write(offset, kept(draft), given);
+      }));
   const std::shared_ptr<File>& file = handle->file.shared();
   MutexLock lock(file->mutex);
   if (file->draft) hash_behind_writer(*core_, file);

@@ -96,7 +96,8 @@ class Filesystem {
   Result<size_t> read(HandleId handle, uint64_t offset, std::span<char> buffer);
   /// As read_is_local(): writing into a chunk that is not here needs its other bytes first.
   bool write_is_local(HandleId handle, uint64_t offset, size_t count);
-  Result<size_t> write(HandleId handle, uint64_t offset, std::string_view bytes);
+  /// The number of bytes, also of those that `from` leaves out.
+  Result<size_t> write(HandleId handle, uint64_t offset, std::string_view bytes, WriteFrom from = WriteFrom::kProgram);
   /// True if flush(), sync() and release() of this handle have much to hash or write: not for the kernel's workers.
   bool flush_is_long(HandleId handle);
   /// Publishes unpublished writes of the file, and ends the POSIX locks of `lock_owner` on it.

@@ -101,6 +101,10 @@ struct VolumeStatistics {
   uint64_t inodes_free = 0;
 };
 
+/// Who writes. The kernel writes back a page stored through a mapping when it likes, a truncation later as well: such a
+/// write never makes the file larger.
+enum class WriteFrom : uint8_t { kProgram, kPageCache };
+
 enum class LockType : uint8_t { kRead, kWrite, kNone };
 enum class LockKind : uint8_t { kPosix, kFlock };  // fcntl (POSIX and OFD) by ranges, flock whole
 

@@ -161,6 +161,30 @@ class Passthrough(SystemTest):
         self.wait_until_published(bytes(content))
         self.check_through_life(bytes(content))
 
+    def test_stores_into_a_hole_that_a_truncation_made_are_read_back(self):
+        """read() gave zeros for what had been stored through the mapping, and SEEK_DATA found nothing."""
+        content = bytearray(10 * MIB)
+        fill(self.path, 9 * MIB)
+        reader = os.open(self.path, os.O_RDONLY)
+        writer = os.open(self.path, os.O_RDWR)
+        os.ftruncate(writer, 0)
+        os.ftruncate(writer, len(content))
+        mapped = mmap.mmap(writer, len(content))  # its own end would publish: it closes a descriptor
+        for offset in (25263, 5 * MIB, 9 * MIB):
+            mapped[offset:offset + 6] = b"stored"
+            content[offset:offset + 6] = b"stored"
+        self.assertEqual(pread_all(writer, len(content)), content)
+        self.assertEqual(pread_all(reader, len(content)), content)
+        self.assertLessEqual(os.lseek(writer, 0, os.SEEK_DATA), 25263)
+        punched = subprocess.run(["fallocate", "--punch-hole", "--offset", str(5 * MIB), "--length", "3", self.path])
+        self.assertEqual(punched.returncode, 0)
+        content[5 * MIB:5 * MIB + 3] = bytes(3)
+        self.assertEqual(pread_all(writer, len(content)), content)
+        mapped.close()
+        os.close(writer)
+        os.close(reader)
+        self.check_through_life(bytes(content))
+
     def test_a_log_is_followed_while_others_append(self):
         content = fill(self.path, 300_000)
         reader = os.open(self.path, os.O_RDONLY)

@@ -38,7 +38,8 @@ void read_now(Service& service, const fuse_read_in& in, Responder responder) {
 }
 
 void write_now(Service& service, const fuse_write_in& in, std::string_view bytes, Responder responder) {
-  answer(std::move(responder), service.filesystem.write(in.fh, in.offset, bytes), [](size_t count) {
+  const auto from = (in.write_flags & FUSE_WRITE_CACHE) != 0 ? vfs::WriteFrom::kPageCache : vfs::WriteFrom::kProgram;
+  answer(std::move(responder), service.filesystem.write(in.fh, in.offset, bytes, from), [](size_t count) {
     return fuse_write_out{static_cast<uint32_t>(count), 0};
   });
 }
