@@ -76,7 +76,6 @@ Core::Core(meta::Volume& a_volume, cache::Cache& a_cache, object::ObjectStore& a
       filler(fetcher, options.fetch_threads),
       hash_pool("weir-hash", options.hash_threads, kHashQueue),
       handles(memory->handles()),
-      directories(memory->handles()),
       locks(&memory->locks()),
       request_base_(request_base_of(volume, memory->session())) {}
 

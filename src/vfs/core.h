@@ -70,7 +70,6 @@ class Core {
   ThreadPool hash_pool;
   FileTable files;
   HandleTable<Handle> handles;
-  HandleTable<DirectoryHandle> directories;
   LockTable locks;
   /// Contents that lie in the cache's journal and are not published yet. While there are any, a journal record whose
   /// chunks are unknown to the volume may belong to one of them.

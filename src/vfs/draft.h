@@ -135,7 +135,7 @@ class Draft {
   /// The changed chunks, copied and hashed as they are now, as (part of) an image of the cache.
   Result<std::shared_ptr<cache::Image>> seal_copy();
   /// What was changed until now is published as `version`.
-  void published(std::shared_ptr<Version> version, uint64_t generation);
+  Status published(std::shared_ptr<Version> version, uint64_t generation);
   /// Gives the file to the cache as the image of what is published, for the end of the draft. Requires: !changed(),
   /// !mapped(), an image's size. Busy: the draft goes on, see Cache::give_back().
   Status give_back();

@@ -37,7 +37,6 @@ struct Kernel {
 };
 
 class Core;
-struct DirectoryHandle;
 struct Handle;
 
 /// The filesystem that the kernel channel serves: joins names (meta), the node's disk (cache) and the object store.
@@ -114,14 +113,12 @@ class Filesystem {
   Result<uint64_t> copy_range(const Caller& caller, HandleId from, uint64_t from_offset, HandleId to,
                               uint64_t to_offset, uint64_t length);
 
-  // Directories.
-  Result<HandleId> open_directory(const Caller& caller, KernelNode node);
+  // Directories. They have no handles: a cookie stands for the same place in every listing, now and later.
   /// Calls `take` for each entry behind `cookie` until it returns false (buffer full) or the directory ends. Handles
   /// "." and ".." too.
-  Status read_directory(HandleId handle, uint64_t cookie, bool plus,
+  Status read_directory(KernelNode node, uint64_t cookie, bool plus,
                         const std::function<bool(const DirectoryItem&)>& take);
-  void release_directory(HandleId handle);
-  Status sync_directory(HandleId handle);
+  Status sync_directory();
 
   // Locks.
   /// The first lock that conflicts with `wanted`, or one of type kNone.
@@ -139,8 +136,6 @@ class Filesystem {
   Opened add_handle(const Caller& caller, std::shared_ptr<Handle> handle, Opened opened);
   /// The answer to a request that a predecessor did, as far as its handle; nothing if it did not.
   std::optional<Opened> opened_before(const Caller& caller);
-  Status read_plus(const DirectoryHandle& handle, uint64_t cookie,
-                   const std::function<bool(const DirectoryItem&)>& take);
 
   std::unique_ptr<Core> core_;
 };

@@ -2,14 +2,12 @@
 
 #include <array>
 #include <atomic>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <unordered_map>
 
 #include "base/mutex.h"
 #include "base/slot_table.h"
-#include "meta/directory.h"
 #include "vfs/file.h"
 #include "vfs/shared_records.h"
 #include "vfs/types.h"
@@ -23,15 +21,6 @@ struct Handle {
   OpenMode mode = OpenMode::kCached;
   bool readable() const;
   bool writable() const;
-};
-
-/// One opendir(3). `batch` holds entries that were read and did not fit the kernel's buffer.
-struct DirectoryHandle {
-  InodeId inode;
-  Mutex mutex;
-  std::deque<meta::DirectoryEntry> batch GUARDED_BY(mutex);
-  uint64_t batch_cookie GUARDED_BY(mutex) = 0;  // the cookie behind which `batch` starts
-  bool batch_last GUARDED_BY(mutex) = false;    // the directory ends with it
 };
 
 /// Handles by number. Numbers are never used twice. What a successor needs of them lies in slots of the shared memory

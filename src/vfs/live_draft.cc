@@ -41,7 +41,7 @@ Status Draft::find_stores() {
   Bytes bytes;
   for (uint64_t index = 0; index < pieces_.size(); ++index) {
     Piece& piece = pieces_[index];
-    if (piece.changed && piece.source == Source::kOwn) continue;
+    if (changed_ && piece.changed && piece.source == Source::kOwn) continue;  // will be read anyway
     bytes.resize(stored_length(index));
     TRY(staging_->read(chunk_offset(index), std::span<char>(bytes.data(), bytes.size())));
     if (chunk_id_of(bytes) == piece.id) continue;
@@ -74,7 +74,7 @@ Result<std::shared_ptr<cache::Image>> Draft::seal_copy() {
   return cache_.seal(copy, std::move(manifest), own);
 }
 
-void Draft::published(std::shared_ptr<Version> version, uint64_t generation) {
+Status Draft::published(std::shared_ptr<Version> version, uint64_t generation) {
   base_ = std::move(version);
   base_generation_ = generation;
   changed_ = false;
@@ -82,6 +82,11 @@ void Draft::published(std::shared_ptr<Version> version, uint64_t generation) {
   replaces_ = !base_->has_image();
   for (Piece& piece : pieces_) piece.changed = piece.brought = replaces_;
   pieces_noted_ = false;
+  if (base_->has_image() || pieces_.empty()) return {};
+  // What is stored through a mapping from now on is found by the id of what was published.
+  ASSIGN_OR_RETURN(auto bytes, base_->whole());
+  pieces_[0].id = chunk_id_of(*bytes);
+  return {};
 }
 
 Status Draft::give_back() {

@@ -161,9 +161,9 @@ Status publish_draft(Core& core, meta::RequestId request, File& file) REQUIRES(f
   file.generation = published->inode.generation;
   core.drop_after_barrier(file.draft->take_leftovers());
   if (file.draft->live()) {
-    file.draft->published(prepared.version, file.generation);
-    if (Status noted = file.draft->note(); !noted)
-      log::warning("a successor would publish inode {} again: {}", file.id.value, noted.error().what);
+    Status noted = file.draft->published(prepared.version, file.generation);
+    if (noted) noted = file.draft->note();
+    if (!noted) log::warning("a successor would publish inode {} again: {}", file.id.value, noted.error().what);
   } else {
     file.draft.reset();
   }

@@ -37,13 +37,7 @@ void restore_handles(Core& core) {
     const HandleRecord record = slot.as<HandleRecord>();
     if (record.inode == 0) return broken.push_back(id);
     ++restored;
-    if (record.is_directory != 0) {
-      auto handle = std::make_shared<DirectoryHandle>();
-      handle->inode = InodeId{record.inode};
-      core.directories.restore(id, std::move(handle), record);
-    } else {
-      core.handles.restore(id, restored_handle(core, record), record);
-    }
+    core.handles.restore(id, restored_handle(core, record), record);
   });
   for (SlotId id : broken) core.memory->handles().free(id);
   if (restored > 0) log::info("{} open handles of the daemon before go on", restored);

@@ -11,8 +11,8 @@ namespace weir::vfs {
 struct HandleRecord {
   uint64_t inode = 0;
   uint32_t flags = 0;  // of open(2)
-  uint32_t is_directory = 0;
-  uint32_t mode = 0;       // OpenMode, of files
+  uint32_t reserved = 0;
+  uint32_t mode = 0;       // OpenMode
   int32_t backing_id = 0;  // what the kernel calls the file that it reads itself; 0: none
   uint64_t request = 0;    // of the kernel, that opened it
 };

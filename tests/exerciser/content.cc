@@ -32,6 +32,7 @@ Content::Content(uint64_t bytes_max, bool shared) : bytes_max_(bytes_max), share
 Content::~Content() { munmap(header_, kHeaderBytes + bytes_max_); }
 
 void Content::write(uint64_t offset, std::string_view bytes) {
+  if (bytes.empty()) return;  // makes no file larger
   std::memmove(bytes_ + offset, bytes.data(), bytes.size());
   grow(offset + bytes.size());
 }

@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <cstring>
+#include <ctime>
 #include <utility>
 
 #include "outcome.h"
-
-#include <cstring>
 
 namespace weir::exerciser {
 
@@ -22,7 +22,12 @@ void History::begin(std::string operation) {
 void History::end(const std::string& result) {
   std::string& line = last_[count_ % kKept];
   line += " = " + result;
-  if (trace_ != nullptr) std::fprintf(trace_, "%s\n", line.c_str());
+  if (trace_ == nullptr) return;
+  // What other processes did meanwhile is found by the time; they may be killed before they write more.
+  struct timespec now {};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  std::fprintf(trace_, "%ld.%06ld %s\n", now.tv_sec, now.tv_nsec / 1000, line.c_str());
+  std::fflush(trace_);
 }
 
 void History::print(std::FILE* file) const {

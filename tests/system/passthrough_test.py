@@ -185,6 +185,30 @@ class Passthrough(SystemTest):
         os.close(reader)
         self.check_through_life(bytes(content))
 
+    def test_stores_into_a_file_that_became_small_are_published(self):
+        """What was stored after a first publish of the small content was lost when the last descriptor was closed."""
+        fill(self.path, 9 * MIB)
+        reader = os.open(self.path, os.O_RDONLY)
+        writer = os.open(self.path, os.O_RDWR)
+        os.ftruncate(writer, 0)
+        content = bytearray(os.urandom(24171))
+        os.pwrite(writer, content, 0)
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.mmap.restype = ctypes.c_void_p
+        libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, *[ctypes.c_int] * 3, ctypes.c_long]
+        address = libc.mmap(None, len(content), mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_SHARED, writer, 0)
+        mapped = (ctypes.c_char * len(content)).from_address(address)
+        for offset in (22695, 5):
+            os.close(os.dup(writer))  # publishes
+            mapped[offset:offset + 6] = b"stored"
+            content[offset:offset + 6] = b"stored"
+        libc.munmap(ctypes.c_void_p(address), ctypes.c_size_t(len(content)))
+        os.close(reader)
+        os.close(writer)
+        with open(self.path, "rb") as file:
+            self.assertEqual(file.read(), content)
+        self.check_through_life(bytes(content))
+
     def test_a_log_is_followed_while_others_append(self):
         content = fill(self.path, 300_000)
         reader = os.open(self.path, os.O_RDONLY)
