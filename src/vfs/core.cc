@@ -9,7 +9,8 @@ namespace weir::vfs {
 
 namespace {
 
-constexpr size_t kHashQueue = 256;
+// Of chunks: what close() of a big file waits for at most.
+constexpr size_t kHashQueue = 4;
 constexpr size_t kReports = 1000;
 
 /// That of the predecessor, if there was one.

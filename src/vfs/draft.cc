@@ -131,6 +131,7 @@ void Draft::touch(uint64_t index) {
   if (!piece.changed || !piece.brought) pieces_noted_ = false;
   piece.serial = ++last_serial;
   piece.hashed = false;
+  piece.hashing = false;
   piece.changed = true;
   piece.brought = true;
   changed_ = true;
@@ -214,7 +215,11 @@ Status Draft::resize_pieces(uint64_t size, const Given& given) {
   }
   size_ = size;
   changed_ = true;
-  if (shorter) TRY(renew_records());
+  return shorter ? renew_records() : Status();
+}
+
+Status Draft::resize(uint64_t size, const Given& given) {
+  TRY(resize_pieces(size, given));
   return staging_->truncate(size);
 }
 
@@ -228,7 +233,7 @@ Status Draft::truncate(uint64_t size, const Given& given) {
   }
   if (!in_memory() && !live_ && size <= limits::kSmallContentBytes) return enter_memory(size, given);
   if (in_memory()) TRY(leave_memory());
-  return resize_pieces(size, given);
+  return resize(size, given);
 }
 
 Status Draft::write(uint64_t offset, std::string_view bytes, const Given& given) {
@@ -253,13 +258,14 @@ Status Draft::write(uint64_t offset, std::string_view bytes, const Given& given)
     Status written = before.source == Source::kOwn ? Status() : own(index, whole ? 0 : limits::kChunkBytes, given);
     if (written) {
       touch(index);
-      written = staging_->write(offset + done, part);
+      const bool last = offset + done + part.size() == size_ && !live_;
+      written = last ? staging_->write_last(offset + done, part) : staging_->write(offset + done, part);
       // The old bytes, which were to be overwritten as a whole, are only where they were.
       if (!written && whole && before.source == Source::kElsewhere) pieces_[index] = before;
     }
     if (!written) {
       uint64_t reached = std::max(old_size, offset + done);
-      if (reached < size_) TRY(resize_pieces(reached, given));
+      if (reached < size_) TRY(resize(reached, given));
       return written;
     }
     if (writing_ != kNone && writing_ != index) completed_ = writing_;
@@ -311,7 +317,7 @@ Status Draft::share(uint64_t index, const ChunkId& id, uint64_t length, const Gi
   CHECK(can_share(chunk_offset(index), length));
   if (in_memory()) TRY(leave_memory());
   uint64_t end = chunk_offset(index) + length;
-  if (end > size_) TRY(resize_pieces(end, given));
+  if (end > size_) TRY(resize(end, given));
   const bool owned = pieces_[index].source == Source::kOwn;
   touch(index);
   Piece& piece = pieces_[index];
@@ -367,23 +373,31 @@ std::optional<Draft::HashTask> Draft::take_completed() {
   if (index == kNone || index >= pieces_.size() || pieces_[index].source != Source::kOwn || pieces_[index].hashed)
     return std::nullopt;
   HashTask task = make_task(index, stored_length(index), pieces_[index].serial, staging_->fd());
-  return task.fd.valid() ? std::optional(std::move(task)) : std::nullopt;
+  if (!task.fd.valid()) return std::nullopt;
+  pieces_[index].hashing = true;
+  return task;
 }
 
-std::vector<Draft::HashTask> Draft::take_unhashed() {
+std::vector<Draft::HashTask> Draft::take_unhashed(bool being_hashed_too) {
   std::vector<HashTask> tasks;
   for (uint64_t index = 0; index < pieces_.size(); ++index)
-    if (!pieces_[index].hashed)
+    if (!pieces_[index].hashed && (being_hashed_too || !pieces_[index].hashing))
       tasks.push_back(make_task(index, stored_length(index), pieces_[index].serial, staging_->fd()));
   return tasks;
 }
 
-void Draft::hashed(const HashTask& task, const ChunkId& id) {
+void Draft::hashed(const HashTask& task, const std::optional<ChunkId>& id) {
   if (task.index >= pieces_.size()) return;
   Piece& piece = pieces_[task.index];
-  if (piece.source != Source::kOwn || piece.serial != task.serial || stored_length(task.index) != task.length) return;
-  piece.id = id;
+  if (piece.serial != task.serial) return;
+  piece.hashing = false;
+  if (!id || piece.source != Source::kOwn || stored_length(task.index) != task.length) return;
+  piece.id = *id;
   piece.hashed = true;
+}
+
+bool Draft::is_hashing() const {
+  return std::any_of(pieces_.begin(), pieces_.end(), [](const Piece& piece) { return piece.hashing; });
 }
 
 bool Draft::has_unhashed() const {

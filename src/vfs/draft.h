@@ -99,12 +99,14 @@ class Draft {
     uint64_t serial = 0;
     FileDescriptor fd;  // of its own, so that it may outlive the staging file
   };
-  /// The chunk that the last write completed, if it should be hashed now.
+  /// The chunk that the last write completed, if it should be hashed now. It counts as being hashed until hashed().
   std::optional<HashTask> take_completed();
-  /// All changed chunks that have no id yet.
-  std::vector<HashTask> take_unhashed();
-  void hashed(const HashTask& task, const ChunkId& id);
+  /// All changed chunks that have no id yet, those that are being hashed only on request.
+  std::vector<HashTask> take_unhashed(bool being_hashed_too);
+  /// Ends a task; without an id it failed.
+  void hashed(const HashTask& task, const std::optional<ChunkId>& id);
   bool has_unhashed() const;
+  bool is_hashing() const;
 
   // Publishing.
   /// Brings content that is small, but was staged, back to memory.
@@ -174,6 +176,7 @@ class Draft {
     uint64_t serial = 0;  // new at every change, in all drafts
     Source source = Source::kHole;
     bool hashed = false;
+    bool hashing = false;  // as it is at this serial
     bool changed = false;  // against the published content
     bool brought = false;  // this node made these bytes, and must upload them
   };
@@ -194,7 +197,9 @@ class Draft {
   Status read_elsewhere(uint64_t index, uint64_t within, std::span<char> buffer, const Given& given) const;
   /// The chunk's bytes are in staging afterwards, the first `keep` of them at least.
   Status own(uint64_t index, uint64_t keep, const Given& given);
+  /// Leaves the size of the staging file to who writes up to the new end.
   Status resize_pieces(uint64_t size, const Given& given);
+  Status resize(uint64_t size, const Given& given);
   /// Before bytes that a saved record speaks of are taken away: it must not speak of them any more.
   Status renew_record();
   Status renew_records();

@@ -20,6 +20,7 @@ struct File {
   std::atomic<size_t> writers = 0;  // handles that may write
   Mutex publishing;                 // held by who publishes this file
   Mutex mutex;
+  ConditionVariable hashing_ended;                       // of a chunk of the draft
   std::shared_ptr<Version> version GUARDED_BY(mutex);    // what is published; null: not loaded yet
   uint64_t generation GUARDED_BY(mutex) = 0;             // of `version`
   std::unique_ptr<Draft> draft GUARDED_BY(mutex);        // what is not; null: nothing

@@ -137,9 +137,7 @@ Result<size_t> Filesystem::write(HandleId id, uint64_t offset, std::string_view 
       [&](Draft& draft, const Given& given) {
         return kept(draft).empty() ? Status() : draft.write(offset, kept(draft), given);
       }));
-  const std::shared_ptr<File>& file = handle->file.shared();
-  MutexLock lock(file->mutex);
-  if (file->draft) hash_behind_writer(*core_, file);
+  hash_behind_writer(*core_, handle->file.shared());
   return bytes.size();
 }
 

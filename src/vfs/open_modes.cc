@@ -5,8 +5,9 @@
 namespace weir::vfs {
 
 OpenMode OpenModes::next(const Wish& wish) const {
-  // While somebody sees the backing file, all others must too.
-  if (passing() || wish.live) return wish.writes ? OpenMode::kPassDirect : OpenMode::kPass;
+  // While somebody sees the backing file, all others must too. A mapping that was left sees it as well, but beside open
+  // descriptors that use the page cache the kernel takes nobody who does not.
+  if (passing() || (wish.live && !cached())) return wish.writes ? OpenMode::kPassDirect : OpenMode::kPass;
   if (!wish.writes && wish.complete && !cached()) return OpenMode::kPass;
   // Who cannot read cannot map either, and writes pass through the page cache for nothing.
   if (wish.writes && !wish.reads && wish.direct_writes) return OpenMode::kDirect;

@@ -46,7 +46,9 @@ struct World {
   KernelInode kernel;
   std::vector<OpenMode> open;
   bool complete = false;  // an unpublished change, an eviction or a fill moves it
-  bool live = false;      // a writer beside a reader of the file makes it so; it ends when none of them is left
+  // A writer beside a reader of the file makes it so, or beside a mapping that was left by one; it ends when none of
+  // them is left.
+  bool live = false;
 };
 
 /// Every order of opens, closes and changes of the content, up to a depth.
@@ -55,6 +57,11 @@ void walk(const World& world, bool direct_writes, int depth) {
   {
     World next = world;
     next.complete = !next.complete;
+    walk(next, direct_writes, depth - 1);
+  }
+  if (world.complete && !world.live) {
+    World next = world;
+    next.live = true;
     walk(next, direct_writes, depth - 1);
   }
   for (int kind = 1; kind <= 3; ++kind) {
@@ -74,7 +81,7 @@ void walk(const World& world, bool direct_writes, int depth) {
     if (passes) {
       ASSERT_TRUE(world.modes.passing() || world.live || world.complete);
     }
-    if (world.modes.passing() || world.live) {
+    if (world.modes.passing() || (world.live && !world.modes.cached())) {
       ASSERT_TRUE(passes) << "this descriptor would not see what others write";
     }
     next.modes.opened(mode);
@@ -121,6 +128,12 @@ TEST(OpenModes, WhileSomebodyUsesThePageCacheAllDo) {
   EXPECT_EQ(modes.next({.reads = true, .complete = true}), OpenMode::kCached);
   modes.closed(OpenMode::kCached);
   EXPECT_EQ(modes.next({.reads = true, .complete = true}), OpenMode::kPass);
+}
+
+TEST(OpenModes, AReaderBesideOthersIsNotRefusedBecauseAMappingWasLeft) {
+  OpenModes modes;
+  modes.opened(OpenMode::kCached);
+  EXPECT_EQ(modes.next({.reads = true, .live = true}), OpenMode::kCached);
 }
 
 TEST(OpenModes, ADirectWriterIsNoHindranceToReadersOfTheFile) {

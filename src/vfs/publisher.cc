@@ -47,9 +47,8 @@ void hash_all(Core& core, File& file) {
   {
     MutexLock lock(file.mutex);
     if (!file.draft || file.draft->in_memory() || file.draft->live()) return;
-    work->tasks = file.draft->take_unhashed();
+    work->tasks = file.draft->take_unhashed(false);
   }
-  if (work->tasks.empty()) return;
   work->ids.resize(work->tasks.size());
   for (size_t helper = 1; helper < std::min(core.options.hash_threads, work->tasks.size()); ++helper)
     core.hash_pool.try_submit([work] { work->run(); });
@@ -60,12 +59,13 @@ void hash_all(Core& core, File& file) {
   }
   MutexLock lock(file.mutex);
   for (size_t i = 0; i < work->tasks.size(); ++i)
-    if (work->ids[i] && file.draft) file.draft->hashed(work->tasks[i], *work->ids[i]);
+    if (file.draft) file.draft->hashed(work->tasks[i], work->ids[i]);
+  while (file.draft && file.draft->is_hashing()) file.hashing_ended.wait(file.mutex);
 }
 
 /// Chunks that a concurrent writer changed since hash_all() are hashed here, with the writer held up.
 Status hash_rest(File& file) REQUIRES(file.mutex) {
-  for (const Draft::HashTask& task : file.draft->take_unhashed()) {
+  for (const Draft::HashTask& task : file.draft->take_unhashed(true)) {
     ASSIGN_OR_RETURN(ChunkId id, hash_task(task));
     file.draft->hashed(task, id);
   }
@@ -275,15 +275,21 @@ Status sync_published(Core& core, File& file) {
 }
 
 void hash_behind_writer(Core& core, const std::shared_ptr<File>& file) {
-  auto task = file->draft->take_completed();
+  std::optional<Draft::HashTask> task;
+  {
+    MutexLock lock(file->mutex);
+    if (file->draft) task = file->draft->take_completed();
+  }
   if (!task) return;
   auto shared = std::make_shared<Draft::HashTask>(std::move(*task));
-  core.hash_pool.try_submit([file, shared] {
+  const auto job = [file, shared] {
     auto id = hash_task(*shared);
-    if (!id) return;
     MutexLock lock(file->mutex);
-    if (file->draft) file->draft->hashed(*shared, *id);
-  });
+    if (file->draft) file->draft->hashed(*shared, id ? std::optional(*id) : std::nullopt);
+    file->hashing_ended.notify_all();
+  };
+  // A writer who is faster than the pool hashes too: otherwise close() would wait for all that is left.
+  if (!core.hash_pool.try_submit(job)) job();
 }
 
 bool publishing_is_long(File& file) {

@@ -16,8 +16,8 @@ Status sync_published(Core& core, File& file);
 /// of that. Nothing to do is success. Busy: somebody has it mapped for writing still.
 Status settle_live(Core& core, File& file);
 
-/// Hashes in the background the chunk that the last write completed. Requires: the file's mutex is held.
-void hash_behind_writer(Core& core, const std::shared_ptr<File>& file) REQUIRES(file->mutex);
+/// Hashes the chunk that the last write completed: in the background, or on this thread if that is behind.
+void hash_behind_writer(Core& core, const std::shared_ptr<File>& file);
 
 /// Bytes that publishing this file would have to hash first.
 bool publishing_is_long(File& file);
