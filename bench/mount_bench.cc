@@ -120,23 +120,31 @@ Status check_groups(const Options& options) {
 
 Status measure(const Options& options) {
   TRY(check_groups(options));
-  ASSIGN_OR_RETURN(Stage stage, set_stage(options));
+  ASSIGN_OR_RETURN(Stage first, set_stage(options));
+  auto stage = std::make_optional(std::move(first));
+  const bool passthrough = stage->passthrough;
   // The table leaves stdout to JSON that goes there.
   std::FILE* out = options.json_file == "-" ? stderr : stdout;
   if (!can_drop_caches()) fmt::print(stderr, "not root: nothing is measured with caches dropped\n");
-  Table table(stage.others);
-  fmt::print(out, "passthrough {}, medians of {} rounds\n{}", stage.passthrough ? "on" : "off", options.rounds,
+  Table table(stage->others);
+  fmt::print(out, "passthrough {}, medians of {} rounds\n{}", passthrough ? "on" : "off", options.rounds,
              table.head());
   std::vector<Figures> all;
-  for (const Group& group : wanted_groups(options, stage.passthrough)) {
-    TRY(run_group(group, stage.places, options.rounds, [&](const Figures& figures) {
+  for (const Group& group : wanted_groups(options, passthrough)) {
+    // A volume for each group: chunks that the group before left in cache and store would fill the disk.
+    if (!stage) {
+      ASSIGN_OR_RETURN(Stage next, set_stage(options));
+      stage.emplace(std::move(next));
+    }
+    TRY(run_group(group, stage->places, options.rounds, [&](const Figures& figures) {
       fmt::print(out, "{}", table.line(figures));
       std::fflush(out);
       all.push_back(figures);
     }));
+    stage.reset();
   }
   fmt::print(out, "{}", table.foot());
-  if (!options.json_file.empty()) TRY(write_text(options.json_file, json_of(all, stage.passthrough)));
+  if (!options.json_file.empty()) TRY(write_text(options.json_file, json_of(all, passthrough)));
   if (!options.svg_file.empty()) TRY(write_text(options.svg_file, svg_of(all)));
   return {};
 }
