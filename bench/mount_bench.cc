@@ -127,8 +127,7 @@ Status measure(const Options& options) {
   std::FILE* out = options.json_file == "-" ? stderr : stdout;
   if (!can_drop_caches()) fmt::print(stderr, "not root: nothing is measured with caches dropped\n");
   Table table(stage->others);
-  fmt::print(out, "passthrough {}, medians of {} rounds\n{}", passthrough ? "on" : "off", options.rounds,
-             table.head());
+  fmt::print(out, "passthrough {}, medians of {} rounds\n{}", passthrough ? "on" : "off", options.rounds, table.head());
   std::vector<Figures> all;
   for (const Group& group : wanted_groups(options, passthrough)) {
     // A volume for each group: chunks that the group before left in cache and store would fill the disk.
