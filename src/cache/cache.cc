@@ -161,6 +161,7 @@ Usage Cache::usage() const {
   usage.small_bytes = state.small->bytes() + state.journal->small_bytes();
   usage.staging_bytes = static_cast<uint64_t>(std::max<int64_t>(state.staging_bytes, 0));
   usage.unstored_bytes = state.journal->unstored_bytes();
+  usage.unstored_contents = state.journal->unstored_contents();
   usage.images = state.images.images();
   usage.images_complete = state.images.final_images();
   usage.small_contents = state.small->contents() + state.journal->small_contents();

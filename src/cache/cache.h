@@ -29,6 +29,7 @@ struct Usage {
   uint64_t small_bytes = 0;
   uint64_t staging_bytes = 0;
   uint64_t unstored_bytes = 0;  // must be uploaded; cannot be evicted
+  uint64_t unstored_contents = 0;
   uint64_t images = 0;
   uint64_t images_complete = 0;
   uint64_t small_contents = 0;

@@ -79,6 +79,7 @@ Status Journal::load(const VisitImage& visit) {
     }
     last = record->sequence;
     bytes_ += static_cast<int64_t>(record->bytes);
+    ++contents_;
     if (record->image.is_zero()) {
       ++small_contents_;
       small_bytes_ += static_cast<int64_t>(record->bytes);
@@ -115,6 +116,7 @@ Result<uint64_t> Journal::record_image(const UnstoredImage& row, const std::opti
   Status written = database_.write(batch, Log::kProcess);
   FAULT_POINT("journal.image.after");
   if (written) bytes_ += bytes_of(row) - (old ? bytes_of(old->row) : 0);
+  if (written && !old) ++contents_;
   end(sequence);
   TRY(written);
   return sequence;
@@ -134,6 +136,7 @@ Status Journal::undo_image(const ManifestId& id, uint64_t sequence, const std::o
   if (staging) batch.put(staging_key(staging_id), staging->encode());
   TRY(database_.write(batch, Log::kProcess));
   bytes_ -= bytes_of(record->row) - (old ? bytes_of(old->row) : 0);
+  if (!old) --contents_;
   return {};
 }
 
@@ -151,6 +154,7 @@ Status Journal::erase_image(const ImageRecord& record) {
   batch.erase(image_key(record.row.id));
   TRY(database_.write(batch, Log::kProcess));
   bytes_ -= bytes_of(record.row);
+  --contents_;
   return {};
 }
 
@@ -169,6 +173,7 @@ Status Journal::record_small(const ChunkId& id, std::string_view bytes, int64_t 
     bytes_ += static_cast<int64_t>(bytes.size());
     small_bytes_ += static_cast<int64_t>(bytes.size());
     ++small_contents_;
+    ++contents_;
   }
   end(sequence);
   return written;
@@ -195,6 +200,7 @@ Status Journal::erase_small(const ChunkId& id, uint64_t sequence, uint64_t lengt
   bytes_ -= static_cast<int64_t>(length_bytes);
   small_bytes_ -= static_cast<int64_t>(length_bytes);
   --small_contents_;
+  --contents_;
   return {};
 }
 

@@ -63,6 +63,7 @@ class Journal {
   Status sync() { return database_.sync_log(); }
 
   uint64_t unstored_bytes() const { return static_cast<uint64_t>(bytes_.load()); }
+  uint64_t unstored_contents() const { return static_cast<uint64_t>(contents_.load()); }
   uint64_t small_contents() const { return static_cast<uint64_t>(small_contents_.load()); }
   uint64_t small_bytes() const { return static_cast<uint64_t>(small_bytes_.load()); }
 
@@ -73,6 +74,7 @@ class Journal {
 
   Database& database_;
   std::atomic<int64_t> bytes_ = 0;
+  std::atomic<int64_t> contents_ = 0;
   std::atomic<int64_t> small_contents_ = 0;
   std::atomic<int64_t> small_bytes_ = 0;
   mutable Mutex mutex_;

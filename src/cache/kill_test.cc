@@ -134,11 +134,14 @@ class KillTest : public CacheTest {
       }
     }
     uint64_t bytes = 0;
+    uint64_t contents = 0;
     for (const Unstored& record : cache_->unstored(0, SIZE_MAX)) {
+      ++contents;
       bytes += record.bytes;
       for (const ChunkId& id : record.chunks) expect_chunk(id);
     }
     EXPECT_EQ(cache_->usage().unstored_bytes, bytes);
+    EXPECT_EQ(cache_->usage().unstored_contents, contents);
     std::map<uint64_t, uint32_t> found;
     for (Recovered& recovered : cache_->take_recovered()) {
       const auto which = static_cast<uint32_t>(std::stoul(recovered.record));

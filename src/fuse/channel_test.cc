@@ -257,7 +257,9 @@ TEST_F(ChannelTest, MalformedMessagesAreRefusedAndServiceGoesOn) {
   EXPECT_EQ(kernel_.call(9999, 1).error, 0);  // unknown opcodes are the handler's business
   for (Responder& responder : handler_.await_kept(1)) responder.ok();
   EXPECT_EQ(kernel_.wait(unique)->error, 0);
-  EXPECT_EQ(kernel_.stray_answers(), 1u);  // the refusal of the lying one, which the fake kernel never sent properly
+  // The refusal of the lying one, which the fake kernel never sent properly. Another worker may be a bit later with it.
+  for (int i = 0; i < 1000 && kernel_.stray_answers() == 0; ++i) ::usleep(1000);
+  EXPECT_EQ(kernel_.stray_answers(), 1u);
 }
 
 TEST_F(ChannelTest, CarriesAMebibyteBothWays) {
@@ -357,7 +359,7 @@ TEST_F(ChannelTest, AnIdleVolumeUsesNoProcessorTime) {
   ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
   const double used_ms = static_cast<double>(after.tv_sec - before.tv_sec) * 1e3 +
                          static_cast<double>(after.tv_nsec - before.tv_nsec) / 1e6;
-  EXPECT_LT(used_ms, 5.0);
+  EXPECT_LT(used_ms, 30.0);  // one thread that spins takes 300
 }
 
 // What a successor does, in one process: the first channel stops with a request unanswered and one unread.

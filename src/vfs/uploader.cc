@@ -46,7 +46,9 @@ UploadStatus Uploader::status() const {
     MutexLock lock(mutex_);
     status = counters_;
   }
-  status.backlog_bytes = core_.cache.usage().unstored_bytes;
+  const cache::Usage usage = core_.cache.usage();
+  status.backlog_bytes = usage.unstored_bytes;
+  status.backlog_contents = usage.unstored_contents;
   auto oldest = core_.cache.unstored(0, 1);
   if (!oldest.empty()) status.oldest_age_ms = (core_.volume.clock().realtime_ns() - oldest[0].since_ns) / 1'000'000;
   return status;

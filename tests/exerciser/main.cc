@@ -44,7 +44,13 @@ int run_process(const Options& options, const std::vector<SharedFile>& shared, u
   if (!options.trace.empty()) trace = std::fopen((options.trace + "." + std::to_string(number)).c_str(), "w");
   umask(022);
   catch_bus_errors();
-  World world({{options.weir, options.plain}, options.seed, number, shared, trace, options.unmap_before_close});
+  World world({{options.weir, options.plain},
+               options.seed,
+               number,
+               shared,
+               trace,
+               options.unmap_before_close,
+               options.no_unnamed_files});
   const uint64_t share = options.operations / options.processes;
   const int64_t began_ms = now_ms();
   while (world.operations() < share) world.step();

@@ -92,6 +92,7 @@ void World::open_shared_file() {
 }
 
 void World::open_temporary() {
+  if (options_.no_unnamed_files) return;
   if (handles_.size() >= kHandlesMax) return close_handle();
   const std::string directory = dice_.pick({".", "d0", "d1", "a"});
   begin("open " + directory + " TMPFILE");

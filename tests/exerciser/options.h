@@ -17,6 +17,7 @@ struct Options {
   uint64_t disturb_every_ms = 5000;
   std::string trace;
   bool unmap_before_close = false;
+  bool no_unnamed_files = false;
 };
 
 // Prints how it is used and ends the process when the arguments make no sense.

@@ -29,6 +29,7 @@ struct WorldOptions {
   std::FILE* trace = nullptr;
   // What is mapped through a descriptor is unmapped before that is closed.
   bool unmap_before_close = false;
+  bool no_unnamed_files = false;
 };
 
 // What one process does: random operations on its own directory of the mount and of the plain disk, and on the files

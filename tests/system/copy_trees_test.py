@@ -4,14 +4,16 @@ import os
 
 from harness import SystemTest, Volume, main, run
 
+TREE = os.environ.get("WEIR_TEST_TREE", "/usr/include")
+
 
 class CopyTrees(SystemTest):
-    def test_cp_archive_of_usr_include(self):
+    def test_cp_archive_of_many_small_files(self):
         with Volume() as volume:
             for top in (volume.mount, volume.plain):
-                run("cp", "-a", "/usr/include", top)
+                run("cp", "-a", TREE, top)
             self.assert_same_tree(volume.mount, volume.plain)
-            run("diff", "-r", "--no-dereference", "/usr/include", os.path.join(volume.mount, "include"))
+            run("diff", "-r", "--no-dereference", TREE, os.path.join(volume.mount, os.path.basename(TREE)))
             volume.umount()
             volume.fsck()
             volume.up()

@@ -37,8 +37,8 @@ class LikeADisk(SystemTest):
         """The file looked unmodified after fallocate() within its size, or with FALLOC_FL_KEEP_SIZE."""
         long_ago = 1_000_000_000
 
-        def times(top):
-            path = os.path.join(top, "allocated")
+        def times():
+            path = os.path.join(self.volume.mount, "allocated")
             with open(path, "wb") as file:
                 file.write(b"x" * 10000)
             found = []
@@ -55,7 +55,8 @@ class LikeADisk(SystemTest):
                 found.append(os.stat(path).st_mtime > long_ago)
             return found
 
-        self.assertEqual(*self.in_both(self.volume, times))
+        # As ext4 does now; that of 6.1 leaves them at a hole behind the end, that of 5.15 always.
+        self.assertEqual(times(), [True] * 12)
 
     def test_truncation_to_the_same_size_sets_the_times(self):
         """The file looked unmodified."""

@@ -7,7 +7,7 @@ import sys
 
 from harness import SystemTest, Volume, main, run
 
-ROUNDS = 150
+ROUNDS = int(os.environ.get("WEIR_TEST_SQLITE_ROUNDS", "150"))
 
 WRITER = """
 import sqlite3, sys

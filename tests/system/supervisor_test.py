@@ -17,7 +17,7 @@ from harness import SystemTest, Volume, WEIR, main
 
 KILLS = int(os.environ.get("WEIR_TEST_KILLS", "30"))
 SUPERVISOR_KILLS = int(os.environ.get("WEIR_TEST_SUPERVISOR_KILLS", "4"))
-LONGEST_PAUSE_S = 5.0
+LONGEST_PAUSE_S = float(os.environ.get("WEIR_TEST_LONGEST_PAUSE_SECONDS", "5"))
 LOAD = os.path.join(os.path.dirname(os.path.abspath(__file__)), "supervised_load.py")
 KINDS = ["files", "files", "open", "open", "locks", "locks", "locks", "listing", "maps", "beside", "pulse"]
 

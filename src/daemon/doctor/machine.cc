@@ -35,9 +35,9 @@ struct KernelVersion {
   }
 };
 
-KernelVersion kernel_version(const utsname& names) {
+KernelVersion kernel_version(const std::string& release) {
   KernelVersion version;
-  if (std::sscanf(names.release, "%d.%d", &version.major, &version.minor) != 2) return {};
+  if (std::sscanf(release.c_str(), "%d.%d", &version.major, &version.minor) != 2) return {};
   return version;
 }
 
@@ -65,26 +65,28 @@ bool is_executable(const std::string& program) {
 Findings check_kernel() {
   utsname names{};
   ::uname(&names);
-  KernelVersion version = kernel_version(names);
+  return judge_kernel(names.release, has_capability(kCapSysAdmin));
+}
+
+Findings judge_kernel(const std::string& release, bool may_lend_files) {
+  const KernelVersion version = kernel_version(release);
   Findings findings;
-  if (!version.at_least(5, 10))
-    findings.push_back({Level::kFailure, "kernel", fmt::format("Linux {} is too old; Weir needs 5.10", names.release)});
+  if (!version.at_least(5, 4))
+    findings.push_back({Level::kFailure, "kernel", fmt::format("Linux {} is too old; Weir needs 5.4", release)});
   else if (!version.at_least(6, 6))
     findings.push_back(
-        {Level::kWarning, "kernel",
-         fmt::format("Linux {} works, but files that are mapped shared are slower before 6.6", names.release)});
+        {Level::kWarning, "kernel", fmt::format("Linux {} works, but files are written slower before 6.6", release)});
   else
-    findings.push_back({Level::kOk, "kernel", fmt::format("Linux {}", names.release)});
+    findings.push_back({Level::kOk, "kernel", fmt::format("Linux {}", release)});
 
   if (!version.at_least(6, 9))
     findings.push_back({Level::kInfo, "passthrough",
                         "the kernel cannot read cached files by itself before 6.9; the daemon serves all reads"});
-  else if (!has_capability(kCapSysAdmin))
+  else if (!may_lend_files)
     findings.push_back({Level::kInfo, "passthrough",
                         "the kernel could read cached files by itself, but only for a daemon with CAP_SYS_ADMIN"});
   else
-    findings.push_back({Level::kInfo, "passthrough",
-                        "the kernel could read cached files by itself; this version's daemon serves all reads"});
+    findings.push_back({Level::kInfo, "passthrough", "the kernel can read complete files in the cache by itself"});
   return findings;
 }
 
