@@ -352,14 +352,19 @@ TEST_F(ChannelTest, AnIdleVolumeUsesNoProcessorTime) {
   start();
   EXPECT_EQ(kernel_.call(FUSE_GETATTR, 1).error, 0);
   ::usleep(20'000);
-  timespec before{};
-  timespec after{};
-  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
-  ::usleep(300'000);
-  ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
-  const double used_ms = static_cast<double>(after.tv_sec - before.tv_sec) * 1e3 +
-                         static_cast<double>(after.tv_nsec - before.tv_nsec) / 1e6;
-  EXPECT_LT(used_ms, 30.0);  // one thread that spins takes 300
+  const auto used_in_300_ms = [] {
+    timespec before{};
+    timespec after{};
+    ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+    ::usleep(300'000);
+    ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+    return static_cast<double>(after.tv_sec - before.tv_sec) * 1e3 +
+           static_cast<double>(after.tv_nsec - before.tv_nsec) / 1e6;
+  };
+  // A machine that is busy or emulated charges some of its own; a thread that spins would be in every window.
+  double used_ms = used_in_300_ms();
+  for (int again = 0; again < 9 && used_ms >= 5.0; ++again) used_ms = used_in_300_ms();
+  EXPECT_LT(used_ms, 5.0);
 }
 
 // What a successor does, in one process: the first channel stops with a request unanswered and one unread.

@@ -1,6 +1,10 @@
 // Files written, changed, published, evicted and read again, at every size where content changes its form.
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
+#include <thread>
+
 #include "vfs/files_fixture.h"
 
 namespace weir::vfs {
@@ -293,6 +297,32 @@ TEST_P(ContentTest, copies_of_an_evicted_file_into_files_that_change_after_it) {
   test_.copy(small, 100, short_copy, 0, 4097);
   test_.copy(small, small.model.size() + 1, short_copy, 0, 10);
   ASSERT_NO_FATAL_FAILURE(test_.check_all_through_life());
+}
+
+TEST_F(ContentInMemoryTest, closing_a_file_does_not_wait_for_another_writer_to_pause) {
+  const HandleId writing = test_.volume.create("f");
+  const HandleId closing = test_.volume.open("f");
+  std::atomic<bool> closed = false;
+  std::atomic<bool> paused = false;
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  const Bytes piece = pattern(1, 4096);
+  const auto write_on = [&](uint64_t first) {
+    // Small writes at the ends of chunks: far more is to hash than to write.
+    for (uint64_t index = first; !closed && !paused; index = first + (index + 1) % 4) {
+      EXPECT_DONE(test_.volume.write(writing, (index + 1) * kChunk - piece.size(), piece));
+      if (std::chrono::steady_clock::now() > give_up) paused = true;
+    }
+  };
+  for (uint64_t index = 0; index < 17; ++index)
+    EXPECT_DONE(test_.volume.write(writing, (index + 1) * kChunk - piece.size(), piece));
+  std::vector<std::thread> writers;
+  for (uint64_t first : {0, 4, 8, 12}) writers.emplace_back(write_on, first);
+  for (int round = 0; round < 3; ++round) EXPECT_DONE(test_.volume.flush(closing));
+  closed = true;
+  for (std::thread& writer : writers) writer.join();
+  EXPECT_FALSE(paused) << "it waited until the writer stopped";
+  EXPECT_DONE(test_.volume.close(closing));
+  EXPECT_DONE(test_.volume.close(writing));
 }
 
 class SeekTest : public ContentInMemoryTest {

@@ -125,8 +125,13 @@ Status Draft::read(uint64_t offset, std::span<char> buffer, const Given& given) 
 
 // ---- Changing.
 
+namespace {
+std::atomic<uint64_t> last_serial{0};
+}  // namespace
+
+uint64_t Draft::next_serial() { return last_serial + 1; }
+
 void Draft::touch(uint64_t index) {
-  static std::atomic<uint64_t> last_serial{0};
   Piece& piece = pieces_[index];
   if (!piece.changed || !piece.brought) pieces_noted_ = false;
   piece.serial = ++last_serial;
@@ -168,7 +173,7 @@ Status Draft::enter_memory(uint64_t size, const Given& given) {
   TRY(read(0, std::span<char>(bytes.data(), std::min(size, size_)), given));
   memory_.assign(bytes);
   pieces_.clear();
-  writing_ = completed_ = kNone;
+  completed_ = kNone;
   size_ = size;
   replaces_ = true;
   changed_ = true;
@@ -267,8 +272,8 @@ Status Draft::write(uint64_t offset, std::string_view bytes, const Given& given)
       if (reached < size_) TRY(resize(reached, given));
       return written;
     }
-    if (writing_ != kNone && writing_ != index) completed_ = writing_;
-    writing_ = index;
+    // A small write in the middle of a chunk is likely not the last one there.
+    if (within + part.size() == limits::kChunkBytes) completed_ = index;
     done += part.size();
   }
   return {};
@@ -395,8 +400,9 @@ void Draft::hashed(const HashTask& task, const std::optional<ChunkId>& id) {
   piece.hashed = true;
 }
 
-bool Draft::is_hashing() const {
-  return std::any_of(pieces_.begin(), pieces_.end(), [](const Piece& piece) { return piece.hashing; });
+bool Draft::is_hashing(uint64_t before_serial) const {
+  return std::any_of(pieces_.begin(), pieces_.end(),
+                     [&](const Piece& piece) { return piece.hashing && piece.serial < before_serial; });
 }
 
 bool Draft::has_unhashed() const {

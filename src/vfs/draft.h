@@ -106,7 +106,10 @@ class Draft {
   /// Ends a task; without an id it failed.
   void hashed(const HashTask& task, const std::optional<ChunkId>& id);
   bool has_unhashed() const;
-  bool is_hashing() const;
+  /// Some chunk that was changed before `serial` is being hashed.
+  bool is_hashing(uint64_t before_serial) const;
+  /// Serials of later changes, of all drafts, are this or more.
+  static uint64_t next_serial();
 
   // Publishing.
   /// Brings content that is small, but was staged, back to memory.
@@ -232,8 +235,7 @@ class Draft {
   std::unique_ptr<cache::Staging> staging_;
   InodeId recorded_for_;  // 0: there is no record of staging_
   Leftovers leftovers_;
-  uint64_t writing_ = kNone;    // chunk of the last write
-  uint64_t completed_ = kNone;  // chunk that the writer moved past
+  uint64_t completed_ = kNone;  // chunk to whose end the writer came
 };
 
 }  // namespace weir::vfs

@@ -44,8 +44,11 @@ struct HashWork {
 /// Hashes every changed chunk, on this thread and the hash pool.
 void hash_all(Core& core, File& file) {
   auto work = std::make_shared<HashWork>();
+  // Another writer may go on without a pause; what it changes from here on is not waited for.
+  uint64_t begun = 0;
   {
     MutexLock lock(file.mutex);
+    begun = Draft::next_serial();
     if (!file.draft || file.draft->in_memory() || file.draft->live()) return;
     work->tasks = file.draft->take_unhashed(false);
   }
@@ -60,7 +63,7 @@ void hash_all(Core& core, File& file) {
   MutexLock lock(file.mutex);
   for (size_t i = 0; i < work->tasks.size(); ++i)
     if (file.draft) file.draft->hashed(work->tasks[i], work->ids[i]);
-  while (file.draft && file.draft->is_hashing()) file.hashing_ended.wait(file.mutex);
+  while (file.draft && file.draft->is_hashing(begun)) file.hashing_ended.wait(file.mutex);
 }
 
 /// Chunks that a concurrent writer changed since hash_all() are hashed here, with the writer held up.

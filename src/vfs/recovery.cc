@@ -35,7 +35,8 @@ void restore_handles(Core& core) {
   size_t restored = 0;
   core.memory->handles().for_each([&](SlotId id, SharedSlot& slot) {
     const HandleRecord record = slot.as<HandleRecord>();
-    if (record.inode == 0) return broken.push_back(id);
+    // The kernel reads directories by their inodes; it ends a handle that an earlier version gave it in vain.
+    if (record.inode == 0 || record.is_directory != 0) return broken.push_back(id);
     ++restored;
     core.handles.restore(id, restored_handle(core, record), record);
   });

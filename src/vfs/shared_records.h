@@ -10,11 +10,11 @@ namespace weir::vfs {
 /// Payload of a handle's slot. An inode of 0: the process died before the record was whole.
 struct HandleRecord {
   uint64_t inode = 0;
-  uint32_t flags = 0;  // of open(2)
-  uint32_t reserved = 0;
-  uint32_t mode = 0;       // OpenMode
-  int32_t backing_id = 0;  // what the kernel calls the file that it reads itself; 0: none
-  uint64_t request = 0;    // of the kernel, that opened it
+  uint32_t flags = 0;         // of open(2)
+  uint32_t is_directory = 0;  // by earlier versions, which had handles for directories
+  uint32_t mode = 0;          // OpenMode
+  int32_t backing_id = 0;     // what the kernel calls the file that it reads itself; 0: none
+  uint64_t request = 0;       // of the kernel, that opened it
 };
 
 /// Payload of a lock's slot: vfs/types.h, Lock. An inode of 0 as above.
