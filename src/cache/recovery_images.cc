@@ -69,8 +69,13 @@ Status Cache::State::recover_unstored(const Journal::ImageRecord& record, const 
   ASSIGN_OR_RETURN(ImageFile file, open_file(row.id, entry.final));
   if (file.fd.valid()) {
     struct stat attributes {};
-    if (::fstat(file.fd.get(), &attributes) == 0) entry.disk_bytes = static_cast<uint64_t>(attributes.st_blocks) * 512;
+    if (::fstat(file.fd.get(), &attributes) != 0) return errno_error(errno, fmt::format("look at {}", row.id.hex()));
+    entry.disk_bytes = static_cast<uint64_t>(attributes.st_blocks) * 512;
     entry.final = file.final;
+    // A power loss may have taken the size, and the image may get its final name without being opened.
+    const bool sized = static_cast<uint64_t>(attributes.st_size) == row.size;
+    if (!sized && !file.final && ::ftruncate(file.fd.get(), static_cast<off_t>(row.size)) != 0)
+      return errno_error(errno, fmt::format("give {} its size", layout.partial_image(row.id)));
   }
   if (!entry.final) {
     const bool usable = known && known->boot == boot && !renamed;

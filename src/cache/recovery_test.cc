@@ -40,6 +40,16 @@ TEST_F(RecoveryTest, a_file_that_ends_in_a_hole_is_whole_although_a_power_loss_t
   EXPECT_TRUE(bytes_of(*image) == wanted.bytes);
 }
 
+TEST_F(RecoveryTest, a_file_is_not_longer_because_a_power_loss_took_the_size_that_it_had_at_last) {
+  TestContent written = content(1, kMib + 5000);
+  sealed(*cache_, written);
+  cache_.reset();
+  ASSERT_EQ(::truncate(layout_.partial_image(written.id()).c_str(), kMib + 8192), 0);
+  reopen_after_power_loss();
+  store_all(*cache_);
+  EXPECT_EQ(fs::file_size(layout_.final_image(written.id())), kMib + 5000);
+}
+
 TEST_F(RecoveryTest, leftover_files_that_nothing_names_are_removed_when_the_index_is_new) {
   TestContent stray = content(1, kMib);
   TestContent kept = content(2, kMib);

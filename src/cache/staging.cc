@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -15,6 +16,8 @@ namespace weir::cache {
 
 namespace {
 constexpr uint64_t kAccountBytes = 1u << 20;
+constexpr size_t kPageBytes = 4096;
+constexpr size_t kLargeWriteBytes = 64u << 10;  // below that, large pages gain nothing
 }  // namespace
 
 Staging::Staging(Cache& cache, uint64_t id, std::string path, FileDescriptor fd)
@@ -37,6 +40,20 @@ Staging::~Staging() {
 
 Status Staging::write(uint64_t offset, std::string_view bytes) {
   TRY(cache_.state_->write_admitted(fd_.get(), bytes, offset));
+  if (unaccounted_.fetch_add(bytes.size()) + bytes.size() >= kAccountBytes) account();
+  return {};
+}
+
+Status Staging::write_last(uint64_t offset, std::string_view bytes) {
+  static constexpr char kZeros[kPageBytes] = {};
+  const uint64_t over = (offset + bytes.size()) % kPageBytes;
+  if (over == 0 || bytes.size() < kLargeWriteBytes) return write(offset, bytes);
+  const std::string_view zeros(kZeros, kPageBytes - over);
+  TRY(cache_.state_->space->admit(bytes.size() + zeros.size()));
+  const iovec pieces[] = {{const_cast<char*>(bytes.data()), bytes.size()}, {const_cast<char*>(kZeros), zeros.size()}};
+  const ssize_t put = ::pwritev(fd_.get(), pieces, 2, static_cast<off_t>(offset));
+  const size_t done = put > 0 ? static_cast<size_t>(put) : 0;
+  if (done < bytes.size()) return write(offset + done, bytes.substr(done));
   if (unaccounted_.fetch_add(bytes.size()) + bytes.size() >= kAccountBytes) account();
   return {};
 }

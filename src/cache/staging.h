@@ -25,6 +25,9 @@ class Staging {
 
   /// NoSpace when the disk is at its reserve even after eviction: nothing else is slowed by a full disk.
   Status write(uint64_t offset, std::string_view bytes);
+  /// As write() at the end of the content. The file may become longer by zeros, up to the next page: so a large write
+  /// that the kernel split at an odd place gets large pages in the page cache, and is mapped fast later.
+  Status write_last(uint64_t offset, std::string_view bytes);
   /// Unwritten ranges read as zeros, also behind the end.
   Status read(uint64_t offset, std::span<char> buffer) const;
   Status truncate(uint64_t size);

@@ -263,7 +263,8 @@ Status Draft::write(uint64_t offset, std::string_view bytes, const Given& given)
     Status written = before.source == Source::kOwn ? Status() : own(index, whole ? 0 : limits::kChunkBytes, given);
     if (written) {
       touch(index);
-      written = staging_->write(offset + done, part);
+      const bool last = offset + done + part.size() == size_ && !live_;
+      written = last ? staging_->write_last(offset + done, part) : staging_->write(offset + done, part);
       // The old bytes, which were to be overwritten as a whole, are only where they were.
       if (!written && whole && before.source == Source::kElsewhere) pieces_[index] = before;
     }

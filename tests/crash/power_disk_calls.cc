@@ -111,6 +111,15 @@ ssize_t writev(int fd, const struct iovec* pieces, int count) {
   }
   return done;
 }
+ssize_t pwritev(int fd, const struct iovec* pieces, int count, off_t offset) {
+  if (PowerDisk::following(fd) == nullptr) return ::syscall(SYS_pwritev, fd, pieces, count, offset, 0);
+  std::string bytes;
+  for (int i = 0; i < count; ++i) bytes.append(static_cast<const char*>(pieces[i].iov_base), pieces[i].iov_len);
+  return write_file(fd, bytes.data(), bytes.size(), offset);
+}
+ssize_t pwritev64(int fd, const struct iovec* pieces, int count, off_t offset) {
+  return pwritev(fd, pieces, count, offset);
+}
 
 int ftruncate(int fd, off_t size) noexcept { return resize_file(fd, size); }
 int ftruncate64(int fd, off_t size) noexcept { return resize_file(fd, size); }
