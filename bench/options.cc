@@ -12,6 +12,7 @@ Sizes quick_sizes() {
   Sizes sizes;
   sizes.read_bytes = uint64_t{64} << 20;
   sizes.write_bytes = uint64_t{128} << 20;
+  sizes.fill_bytes = uint64_t{128} << 20;
   sizes.random_reads = 4'000;
   sizes.names = 500;
   sizes.unpacked_files = 1'000;

@@ -3,8 +3,8 @@
 namespace weir::bench {
 
 std::vector<Group> all_groups(const Sizes& sizes, bool passthrough) {
-  return {name_group(sizes),  tree_group(sizes), read_group(sizes, passthrough),
-          write_group(sizes), idle_group(sizes), memory_group(sizes)};
+  return {name_group(sizes), tree_group(sizes),  read_group(sizes, passthrough), fill_group(sizes), write_group(sizes),
+          idle_group(sizes), memory_group(sizes)};
 }
 
 }  // namespace weir::bench

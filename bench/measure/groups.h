@@ -10,6 +10,8 @@ namespace weir::bench {
 
 /// Reads of a big file in every state that matters.
 Group read_group(const Sizes& sizes, bool passthrough);
+/// The first read of a file that has to come from the object store.
+Group fill_group(const Sizes& sizes);
 /// Writes of new files, and in place.
 Group write_group(const Sizes& sizes);
 /// Create, stat, readdir, rename, unlink.

@@ -27,6 +27,8 @@ Status Place::settle() {
 
 Status Place::refill(const std::string& /*path*/) { return {}; }
 
+Status Place::evict(const std::string& /*path*/) { return {}; }
+
 bool can_drop_caches() { return ::access(kDropCaches, W_OK) == 0; }
 
 Status drop_pages() {

@@ -35,6 +35,8 @@ class Place {
   virtual Status settle();
   /// Blocks: until the file was thrown out of the local cache and filled again. A plain directory has none: nothing.
   virtual Status refill(const std::string& path);
+  /// Blocks: until nothing of the file is in the local cache. A plain directory has none: nothing.
+  virtual Status evict(const std::string& path);
   /// The process that serves the directory, if it is one that this run started.
   virtual std::optional<pid_t> server() const { return std::nullopt; }
   /// Bytes on the local disk that this place takes, object store left out. Nothing where that is not known.

@@ -66,9 +66,13 @@ Status WeirPlace::settle() {
   return {};
 }
 
-Status WeirPlace::refill(const std::string& path) {
+Status WeirPlace::evict(const std::string& path) {
   TRY(run({options_.program, "sync", path, "--to", "stored"}));
-  TRY(run({options_.program, "evict", path}));
+  return run({options_.program, "evict", path});
+}
+
+Status WeirPlace::refill(const std::string& path) {
+  TRY(evict(path));
   return run({options_.program, "warm", path});
 }
 

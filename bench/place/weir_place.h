@@ -21,6 +21,7 @@ class WeirPlace : public Place {
 
   Status settle() override;
   Status refill(const std::string& path) override;
+  Status evict(const std::string& path) override;
   std::optional<pid_t> server() const override { return server_; }
   Result<std::optional<uint64_t>> local_bytes() const override;
   /// Whether the program knows the choice between kernel and daemon for reads, and was told to let the kernel read.

@@ -214,6 +214,17 @@ TEST_F(ContentInMemoryTest, modified_in_place_at_every_boundary) {
   ASSERT_NO_FATAL_FAILURE(test_.check_all_through_life());
 }
 
+TEST_F(ContentInMemoryTest, a_cold_read_beside_its_fill_fetches_every_chunk_once) {
+  constexpr uint64_t kChunks = 24;
+  TestFile& file = test_.put("cold", pattern(3, kChunks * kChunk));
+  for (int round = 1; round <= 4; ++round) {
+    ASSERT_NO_FATAL_FAILURE(test_.volume.drain_and_evict());
+    const uint64_t before = test_.volume.store().count(object::Operation::kGet);
+    test_.check(file);
+    EXPECT_EQ(test_.volume.store().count(object::Operation::kGet) - before, kChunks) << "in round " << round;
+  }
+}
+
 TEST_P(ContentTest, rewritten_after_truncation_at_open_and_appended_to) {
   for (uint64_t from : {uint64_t{0}, uint64_t{100}, uint64_t{5000}, uint64_t{70'000}, kChunk + 1}) {
     for (uint64_t to : {uint64_t{0}, uint64_t{100}, uint64_t{5000}, uint64_t{70'000}, kChunk + 1}) {

@@ -18,42 +18,88 @@ constexpr int64_t kLongestPauseMs = 2000;
 Fetcher::Fetcher(meta::Volume& volume, cache::Cache& cache, object::ObjectStore& store, int64_t timeout_ms)
     : volume_(volume), cache_(cache), store_(store), timeout_ms_(timeout_ms) {}
 
-Result<Fetcher::Shared> Fetcher::chunk(const ChunkId& id, uint64_t length_bytes) {
-  CHECK(!id.is_zero());
-  std::shared_ptr<Flight> flight;
-  bool first = false;
+Fetcher::Seat Fetcher::board(const ChunkId& id, const cache::Image* image) {
+  MutexLock lock(mutex_);
+  auto [place, inserted] = flights_.try_emplace(id);
+  if (inserted) place->second = std::make_shared<Flight>(image);
+  return {place->second, inserted};
+}
+
+Result<Fetcher::Shared> Fetcher::wait(Flight& flight) {
+  MutexLock lock(flight.mutex);
+  while (!flight.landed) flight.changed.wait(flight.mutex);
+  return flight.result;
+}
+
+void Fetcher::land(Flight& flight, const Result<Shared>& result) {
   {
-    MutexLock lock(mutex_);
-    auto [place, inserted] = flights_.try_emplace(id);
-    if (inserted) place->second = std::make_shared<Flight>();
-    flight = place->second;
-    first = inserted;
+    MutexLock lock(flight.mutex);
+    flight.result = result;
+    flight.landed = true;
   }
-  if (!first) {
-    MutexLock lock(flight->mutex);
-    while (!flight->done) flight->landed.wait(flight->mutex);
-    return flight->result;
-  }
-  Result<Shared> result = bring(id, length_bytes);
+  flight.changed.notify_all();
+}
+
+void Fetcher::end(const ChunkId& id, Flight& flight, const Status& keeping) {
   {
     MutexLock lock(mutex_);
     flights_.erase(id);
   }
   {
-    MutexLock lock(flight->mutex);
-    flight->result = result;
-    flight->done = true;
+    MutexLock lock(flight.mutex);
+    flight.keeping = keeping;
+    flight.kept = true;
   }
-  flight->landed.notify_all();
+  flight.changed.notify_all();
+}
+
+Result<Fetcher::Shared> Fetcher::chunk(const ChunkId& id, uint64_t length_bytes) {
+  CHECK(!id.is_zero());
+  const Seat seat = board(id, nullptr);
+  if (!seat.pilot) return wait(*seat.flight);
+  Result<Shared> result = bring(id, length_bytes);
+  land(*seat.flight, result);
+  end(id, *seat.flight, {});
+  return result;
+}
+
+Result<Fetcher::Shared> Fetcher::bring_into(cache::Image& image, uint64_t index, bool wait_for_others,
+                                            Status& keeping) {
+  const Manifest& manifest = image.manifest();
+  const ChunkId& id = manifest.chunks[index];
+  CHECK(!id.is_zero());
+  const Seat seat = board(id, &image);
+  Result<Shared> result = Shared();
+  if (seat.pilot) {
+    result = bring(id, chunk_length(manifest.size, index));
+    land(*seat.flight, result);
+  } else {
+    result = wait(*seat.flight);
+  }
+  // A content may have the same chunk at several places, so the other flight may be for another one.
+  if (result && (seat.pilot || seat.flight->image != &image || wait_for_others)) {
+    if (!seat.pilot) {
+      MutexLock lock(seat.flight->mutex);
+      while (!seat.flight->kept) seat.flight->changed.wait(seat.flight->mutex);
+    }
+    keeping = image.fill(index, **result);
+  }
+  if (seat.pilot) end(id, *seat.flight, result ? keeping : Status());
   return result;
 }
 
 Result<Fetcher::Shared> Fetcher::chunk_of_image(cache::Image& image, uint64_t index) {
-  const Manifest& manifest = image.manifest();
-  ASSIGN_OR_RETURN(Shared bytes, chunk(manifest.chunks[index], chunk_length(manifest.size, index)));
-  if (Status filled = image.fill(index, *bytes); !filled && filled.error().code != Code::kNoSpace)
-    log::warning("cannot keep chunk {} of image {}: {}", index, image.id().hex(), filled.error().what);
+  Status keeping;
+  auto bytes = bring_into(image, index, false, keeping);
+  if (bytes && !keeping && keeping.error().code != Code::kNoSpace)
+    log::warning("cannot keep chunk {} of image {}: {}", index, image.id().hex(), keeping.error().what);
   return bytes;
+}
+
+Status Fetcher::fill(cache::Image& image, uint64_t index) {
+  Status keeping;
+  TRY(bring_into(image, index, true, keeping));
+  return keeping;
 }
 
 Result<Fetcher::Shared> Fetcher::small(const ChunkId& id, uint64_t length_bytes) {

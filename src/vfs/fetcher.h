@@ -30,21 +30,40 @@ class Fetcher {
   /// Blocks on the disk or the store, at most `timeout_ms` when the store is out of reach. Corrupt or Unavailable name
   /// the chunk and say why. Requires: not a hole.
   Result<Shared> chunk(const ChunkId& id, uint64_t length_bytes);
-  /// The same, and puts it into the image, if the disk has room for it.
+  /// The same, and puts it into the image, if the disk has room for it. Who joins another's flight into the same image
+  /// has the bytes before they are there.
   Result<Shared> chunk_of_image(cache::Image& image, uint64_t index);
+  /// Puts the chunk into the image. NoSpace: the disk has no room for it.
+  Status fill(cache::Image& image, uint64_t index);
   /// A whole small content.
   Result<Shared> small(const ChunkId& id, uint64_t length_bytes);
 
   Counters& counters() { return counters_; }
 
  private:
+  /// One chunk on its way. It stays in the table until its bytes are in `image`: who asks in between shares them.
   struct Flight {
+    explicit Flight(const cache::Image* into) : image(into) {}
+
+    const cache::Image* const image;  // null: none
     Mutex mutex;
-    ConditionVariable landed;
-    bool done GUARDED_BY(mutex) = false;
+    ConditionVariable changed;
+    bool landed GUARDED_BY(mutex) = false;
     Result<Shared> result GUARDED_BY(mutex);
+    bool kept GUARDED_BY(mutex) = false;
+    Status keeping GUARDED_BY(mutex);
+  };
+  struct Seat {
+    std::shared_ptr<Flight> flight;
+    bool pilot = false;  // brings the chunk, and ends the flight
   };
 
+  Seat board(const ChunkId& id, const cache::Image* image);
+  static Result<Shared> wait(Flight& flight);
+  static void land(Flight& flight, const Result<Shared>& result);
+  void end(const ChunkId& id, Flight& flight, const Status& keeping);
+  /// `keeping`: whether the image has the chunk now. `wait_for_others`: to put it there.
+  Result<Shared> bring_into(cache::Image& image, uint64_t index, bool wait_for_others, Status& keeping);
   Result<Shared> bring(const ChunkId& id, uint64_t length_bytes);
   Result<bool> from_disk(const ChunkId& id, Bytes& bytes);
   Status from_store(const ChunkId& id, Bytes& bytes);

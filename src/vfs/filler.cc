@@ -105,15 +105,8 @@ void Filler::run() {
       if (stopping_) return;
       ++job->active;
     }
-    auto bytes = fetcher_.chunk_of_image(*job->image, index);
-    Status outcome;
-    if (!bytes) {
-      outcome = Failure(bytes.error());
-      log::warning("fill of image {} stopped: {}", job->image->id().hex(), bytes.error().what);
-    } else if (!job->image->has(index)) {
-      outcome = error(Code::kNoSpace, "no room in the cache for image {}", job->image->id().hex());
-    }
-    bytes = Fetcher::Shared();
+    const Status outcome = fetcher_.fill(*job->image, index);
+    if (!outcome) log::warning("fill of image {} stopped: {}", job->image->id().hex(), outcome.error().what);
     MutexLock lock(mutex_);
     --job->active;
     finish(job, outcome);
