@@ -178,6 +178,7 @@ class PowerLives {
     auto states = std::make_shared<std::vector<Content>>();
     states->push_back(copy_of(session.bytes));
     ledger_.publish(session.node, copy_of(session.bytes), true, states);
+    ledger_.begin_sync(session.node);
     tell(fmt::format("  fsync {} of {} bytes", session.name, session.bytes.size()));
     EXPECT_DONE(volume_->sync(session.handle));
     if (power()) tell("  done");

@@ -67,7 +67,10 @@ void PowerLedger::unlink(const std::string& name) {
   moment();
 }
 
-void PowerLedger::made_safe() { possible_ = {now_}; }
+void PowerLedger::made_safe() {
+  possible_ = {now_};
+  syncing_.reset();
+}
 
 void PowerLedger::made_all_safe() {
   for (auto& versions : nodes_)
@@ -98,6 +101,17 @@ bool PowerLedger::is_mix(const std::vector<Content>& states, const Bytes& bytes)
   return true;
 }
 
+bool PowerLedger::is_one_of(const Version& version, const Bytes& content) {
+  return content == *version.content || (version.states && is_mix(*version.states, content));
+}
+
+bool PowerLedger::is_ahead(NodeNumber node, const Bytes& content) const {
+  if (!syncing_ || syncing_->first != node) return false;
+  const std::vector<Version>& versions = nodes_[node];
+  return std::any_of(versions.begin() + static_cast<ptrdiff_t>(syncing_->second), versions.end(),
+                     [&](const Version& version) { return is_one_of(version, content); });
+}
+
 PowerLedger::Verdict PowerLedger::judge(const Moment& moment, const std::map<std::string, Found>& found) const {
   std::set<std::string> names;
   for (const auto& [name, node] : moment.names) names.insert(name);
@@ -111,8 +125,8 @@ PowerLedger::Verdict PowerLedger::judge(const Moment& moment, const std::map<std
     if (inodes.emplace(node, file.inode).first->second != file.inode)
       return {fmt::format("{} is not the same file as another of its names", name), 0};
     const Version& version = nodes_[node][moment.versions[node]];
-    if (file.content == *version.content) continue;
-    if (version.states && is_mix(*version.states, file.content)) continue;
+    if (is_one_of(version, file.content)) continue;
+    if (is_ahead(node, file.content)) continue;
     if (!version.whole && file.content.empty()) {
       ++verdict.empty_files;
       continue;

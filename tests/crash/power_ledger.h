@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
@@ -12,7 +13,8 @@
 namespace weir::testing {
 
 /// What a user was promised about the files of one directory, and what they may find after the power was lost:
-/// - Names and contents are as at one moment that is not before the last one made safe (fsync, barrier).
+/// - Names and contents are as at one moment that is not before the last one made safe (fsync, barrier). Only the
+///   content that an fsync was making safe when the power went may be there before names that changed earlier.
 /// - Content that replaced other content, or was fsynced, is whole. Writes after an fsync may be there or not.
 /// - Content of a new file that was never synced is whole or empty.
 /// Whoever changes something says so before the call, since the power may go in it. Thread rule: one thread.
@@ -26,6 +28,8 @@ class PowerLedger {
   NodeNumber create(const std::string& name);
   /// The node gets this content. `whole`: it must not be found empty.
   void publish(NodeNumber node, Content content, bool whole, States states = nullptr);
+  /// An fsync of the node begins; made_safe() ends it.
+  void begin_sync(NodeNumber node) { syncing_ = {node, nodes_[node].size()}; }
   void rename(const std::string& from, const std::string& to);
   void exchange(const std::string& from, const std::string& to);
   void link(const std::string& from, const std::string& to);
@@ -67,10 +71,13 @@ class PowerLedger {
 
   void moment();
   Verdict judge(const Moment& moment, const std::map<std::string, Found>& found) const;
+  static bool is_one_of(const Version& version, const Bytes& content);
+  bool is_ahead(NodeNumber node, const Bytes& content) const;
   static bool is_mix(const std::vector<Content>& states, const Bytes& bytes);
 
   std::vector<std::vector<Version>> nodes_;
   Moment now_;
+  std::optional<std::pair<NodeNumber, size_t>> syncing_;  // and its first version that may be ahead
   std::vector<Moment> possible_ = {Moment()};
 };
 

@@ -65,6 +65,21 @@ TEST(PowerLedgerTest, names_and_contents_are_of_one_moment) {
   EXPECT_NE(ledger.judge(Found{}).complaint, "");
 }
 
+TEST(PowerLedgerTest, only_the_content_of_an_fsync_under_way_may_be_ahead_of_names) {
+  PowerLedger ledger;
+  const PowerLedger::NodeNumber node = ledger.create("a");
+  ledger.publish(node, bytes("1"), true);
+  ledger.create("b");
+  ledger.made_safe();
+  ledger.unlink("b");
+  ledger.begin_sync(node);
+  ledger.publish(node, bytes("2"), true);
+  EXPECT_EQ(ledger.judge({{"a", {InodeId{1}, "2"}}, {"b", {InodeId{2}, ""}}}).complaint, "");
+  EXPECT_NE(ledger.judge({{"a", {InodeId{1}, "3"}}, {"b", {InodeId{2}, ""}}}).complaint, "");
+  ledger.made_safe();
+  EXPECT_NE(ledger.judge({{"a", {InodeId{1}, "2"}}, {"b", {InodeId{2}, ""}}}).complaint, "");
+}
+
 TEST(PowerLedgerTest, two_names_of_a_file_are_one_file) {
   PowerLedger ledger;
   ledger.publish(ledger.create("a"), bytes("1"), true);
