@@ -97,6 +97,12 @@ inline constexpr int64_t kStoreTemporaryAgeMs = 24 * 3600'000;  // older ones we
 inline constexpr int kStoreAttempts = 6;
 inline constexpr int64_t kStoreRetryDelayMs = 50;  // doubled for each further attempt
 inline constexpr int64_t kStoreRetryDelayMaxMs = 5000;
+inline constexpr int64_t kStoreThrottledMs = 60'000;      // an operation goes on while the store says "slow down"
+inline constexpr int64_t kBrakeWindowMs = 500;            // over which accepted requests are counted
+inline constexpr double kBrakeCut = 0.9;                  // of what the store took, after it refused
+inline constexpr double kBrakeGrowthPerSecond = 0.04;     // until it refuses again
+inline constexpr double kBrakeRateMin = 0.5;              // requests a second
+inline constexpr int64_t kBrakeForgottenMs = 5 * 60'000;  // without a refusal: no brake
 
 // Control socket, mounting, node lease (docs/commands.md).
 inline constexpr size_t kControlConnections = 32;

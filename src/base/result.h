@@ -40,6 +40,7 @@ enum class Code {
   kMaybeCommitted,  // a commit's reply was lost; run_transaction() finds out
   kCorrupt,         // bytes do not match what names them
   kUnavailable,     // a part is out of reach now; trying again may help
+  kThrottled,       // a part is asked too much; trying again more slowly helps
   kTimeout,         // waited as long as allowed
   kFenced,          // this node was declared dead by others
   kIo,              // the operating system failed a call

@@ -40,6 +40,7 @@ int errno_of_code(Code code) {
     case Code::kMaybeCommitted:
     case Code::kCorrupt:
     case Code::kUnavailable:
+    case Code::kThrottled:
     case Code::kTimeout:
     case Code::kFenced:
     case Code::kIo:

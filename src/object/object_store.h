@@ -9,12 +9,14 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "base/sha256.h"
 
 namespace weir::object {
 
 struct ObjectInfo {
   uint64_t size = 0;
-  int64_t modified_ns = 0;  // by the store's own clock
+  int64_t modified_ns = 0;             // by the store's own clock
+  std::optional<Sha256Digest> sha256;  // from head(), where the store keeps what it checked when it took the object
 };
 
 struct ListedObject {
@@ -32,8 +34,9 @@ struct ListPage {
 /// ids, since a store may be hostile.
 ///
 /// Thread-safe. Every method blocks on disk or network, and may fail with Unavailable (out of reach now, the sentence
-/// names the store) or Invalid (the name, or a store that belongs to another volume).
-/// Implementations: memory/, directory/. Wrappers: retrying/, faulty/. Conformance suite: conformance_test.cc.
+/// names the store), Throttled (the store wants fewer requests) or Invalid (the name, or a store that belongs to
+/// another volume). Implementations: memory/, directory/. Wrappers: retrying/, faulty/. Conformance suite:
+/// conformance_test.cc.
 class ObjectStore {
  public:
   virtual ~ObjectStore() = default;

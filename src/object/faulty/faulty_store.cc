@@ -63,6 +63,7 @@ std::optional<Fault> FaultyStore::begin(Operation operation) {
 template <class T, class Run>
 Result<T> FaultyStore::with(std::optional<Fault> fault, Run run) {
   if (fault == Fault::kUnavailable) return error(Code::kUnavailable, "{} does not answer", describe());
+  if (fault == Fault::kThrottled) return error(Code::kThrottled, "{} wants fewer requests", describe());
   if (fault == Fault::kNoSpace) return error(Code::kNoSpace, "{} is full", describe());
   Result<T> result = run();
   if (fault == Fault::kLostReply) return error(Code::kUnavailable, "{} stopped answering", describe());

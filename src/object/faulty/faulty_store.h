@@ -15,6 +15,7 @@ enum class Operation { kGet, kPut, kHead, kList, kRemove };
 
 enum class Fault {
   kUnavailable,  // not done, Unavailable
+  kThrottled,    // not done, Throttled
   kNoSpace,      // not done, NoSpace
   kLostReply,    // done, Unavailable all the same
   kSlow,         // done after `delay_ms`
@@ -52,7 +53,7 @@ class FaultyStore : public ObjectStore {
 
  private:
   static constexpr size_t kOperations = 5;
-  static constexpr size_t kFaults = 6;
+  static constexpr size_t kFaults = 7;
 
   std::optional<Fault> draw(Operation operation) REQUIRES(mutex_);
   /// Counts the operation and waits where its fault says so.

@@ -31,7 +31,7 @@ Result<std::optional<ObjectInfo>> MemoryStore::head(std::string_view name) {
   MutexLock lock(mutex_);
   auto found = objects_.find(name);
   if (found == objects_.end()) return std::nullopt;
-  return ObjectInfo{found->second.bytes.size(), found->second.modified_ns};
+  return ObjectInfo{found->second.bytes.size(), found->second.modified_ns, sha256(found->second.bytes)};
 }
 
 Result<ListPage> MemoryStore::list(std::string_view prefix, std::string_view after, size_t limit) {
@@ -43,7 +43,7 @@ Result<ListPage> MemoryStore::list(std::string_view prefix, std::string_view aft
     if (it->first <= after) continue;
     page.more = page.objects.size() == limit;
     if (page.more) break;
-    page.objects.push_back({it->first, {it->second.bytes.size(), it->second.modified_ns}});
+    page.objects.push_back({it->first, {it->second.bytes.size(), it->second.modified_ns, {}}});
   }
   return page;
 }

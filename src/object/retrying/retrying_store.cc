@@ -7,44 +7,106 @@
 
 namespace weir::object {
 
-void RetryingStore::wait_before(int attempt) {
+namespace {
+
+constexpr int64_t kNsPerMs = 1'000'000;
+constexpr int64_t kBetweenLogsNs = 1000 * kNsPerMs;
+constexpr int64_t kLookAgainMs = 100;  // the brake's rate may have changed
+
+}  // namespace
+
+RetryingStore::Rates RetryingStore::rates() const {
+  MutexLock lock(mutex_);
+  return {reads_.rate(), writes_.rate()};
+}
+
+void RetryingStore::wait_for_turn(Kind kind) {
+  std::optional<double> turn;
+  while (true) {
+    int64_t wait_ns = 0;
+    {
+      MutexLock lock(mutex_);
+      if (!turn) turn = brake(kind).take_turn();
+      wait_ns = brake(kind).wait_ns(*turn, clock_.monotonic_ns());
+    }
+    if (wait_ns == 0) return;
+    clock_.sleep_ms(std::clamp<int64_t>(wait_ns / kNsPerMs, 1, kLookAgainMs));
+  }
+}
+
+void RetryingStore::note(Kind kind, const Error* failure, std::string_view action, std::string_view name,
+                         Tries& tries) {
+  const int64_t now_ns = clock_.monotonic_ns();
+  const bool refused = failure != nullptr && failure->code == Code::kThrottled;
+  const bool failed = failure != nullptr && (failure->code == Code::kUnavailable || failure->code == Code::kTimeout);
+  tries.refused += refused ? 1 : 0;
+  tries.failed += failed ? 1 : 0;
+  tries.again = (refused && now_ns - tries.begun_ns < limits::kStoreThrottledMs * kNsPerMs) ||
+                (failed && tries.failed < limits::kStoreAttempts);
+  bool say = false;
+  {
+    MutexLock lock(mutex_);
+    if (refused) brake(kind).refused(now_ns);
+    if (!refused && !failed) brake(kind).accepted(now_ns);
+    say = tries.again && now_ns - logged_ns_ >= kBetweenLogsNs;
+    if (say) logged_ns_ = now_ns;
+  }
+  if (say) log::warning("{} {} is tried again: {}", action, name, failure->what);
+}
+
+void RetryingStore::wait_before_next(const Tries& tries) {
   int64_t whole_ms = limits::kStoreRetryDelayMs;
-  for (int i = 1; i < attempt; ++i) whole_ms = std::min(whole_ms * 2, limits::kStoreRetryDelayMaxMs);
-  int64_t half_ms = whole_ms / 2;
-  clock_.sleep_ms(half_ms + static_cast<int64_t>(random_.below(static_cast<uint64_t>(half_ms + 1))));
+  for (int i = 1; i < tries.failed + tries.refused; ++i)
+    whole_ms = std::min(whole_ms * 2, limits::kStoreRetryDelayMaxMs);
+  clock_.sleep_ms(static_cast<int64_t>(random_.below(static_cast<uint64_t>(whole_ms + 1))));
 }
 
 template <class Run>
-auto RetryingStore::retry(std::string_view action, std::string_view name, Run run) -> decltype(run()) {
-  auto result = run();
-  for (int attempt = 1; attempt < limits::kStoreAttempts && !result; ++attempt) {
-    Code code = result.error().code;
-    if (code != Code::kUnavailable && code != Code::kTimeout) break;
-    if (attempt == 1) log::warning("{} {} is tried again: {}", action, name, result.error().what);
-    wait_before(attempt);
-    result = run();
+auto RetryingStore::retry(Kind kind, std::string_view action, std::string_view name, Run run) -> decltype(run()) {
+  Tries tries{.begun_ns = clock_.monotonic_ns()};
+  while (true) {
+    wait_for_turn(kind);
+    auto result = run();
+    note(kind, result ? nullptr : &result.error(), action, name, tries);
+    if (result) return result;
+    if (tries.again) {
+      wait_before_next(tries);
+      continue;
+    }
+    if (result.error().code == Code::kThrottled) result.error().code = Code::kUnavailable;
+    return result;
   }
-  return result;
 }
 
 Result<size_t> RetryingStore::get_into(std::string_view name, uint64_t offset, std::span<char> buffer) {
-  return retry("get", name, [&] { return store_.get_into(name, offset, buffer); });
+  return retry(Kind::kRead, "get", name, [&] { return store_.get_into(name, offset, buffer); });
+}
+
+bool RetryingStore::is_there(std::string_view name, std::string_view bytes) {
+  auto info = store_.head(name);
+  return info && *info && (*info)->size == bytes.size() && (*info)->sha256 && *(*info)->sha256 == sha256(bytes);
 }
 
 Status RetryingStore::put(std::string_view name, std::string_view bytes) {
-  return retry("put", name, [&] { return store_.put(name, bytes); });
+  bool in_doubt = false;
+  return retry(Kind::kWrite, "put", name, [&]() -> Status {
+    if (in_doubt && is_there(name, bytes)) return {};
+    Status done = store_.put(name, bytes);
+    in_doubt = !done && done.error().code != Code::kThrottled;
+    return done;
+  });
 }
 
 Result<std::optional<ObjectInfo>> RetryingStore::head(std::string_view name) {
-  return retry("head", name, [&] { return store_.head(name); });
+  return retry(Kind::kRead, "head", name, [&] { return store_.head(name); });
 }
 
 Result<ListPage> RetryingStore::list(std::string_view prefix, std::string_view after, size_t limit) {
-  return retry("list", prefix, [&] { return store_.list(prefix, after, limit); });
+  return retry(Kind::kRead, "list", prefix, [&] { return store_.list(prefix, after, limit); });
 }
 
 Status RetryingStore::remove(std::string_view name) {
-  return retry("remove", name, [&] { return store_.remove(name); });
+  return retry(Kind::kWrite, "remove", name, [&] { return store_.remove(name); });
 }
 
 }  // namespace weir::object

@@ -1,15 +1,21 @@
 #pragma once
 
 #include "base/clock.h"
+#include "base/mutex.h"
 #include "base/random.h"
 #include "object/object_store.h"
+#include "object/retrying/brake.h"
 
 namespace weir::object {
 
-/// Any store, with each operation tried again while it is Unavailable or times out: limits::kStoreAttempts times in
-/// all, after waits that double and are drawn from [half, whole] so that many nodes do not come back together. The
-/// first failure of an operation is logged, the last one returned. Every operation may be done twice, which is
-/// harmless.
+/// Any store, with each operation tried again:
+/// - while it is Unavailable or times out, limits::kStoreAttempts times in all;
+/// - while it is Throttled, for limits::kStoreThrottledMs, with all operations together slowed down to the rate that
+/// the
+///   store takes (brake.h; one brake for reads, one for writes). Throttled never leaves here: it becomes Unavailable.
+/// Waits double, and are drawn from [0, whole] ("full jitter") so that many nodes do not come back together. A put
+/// whose answer was lost is not sent again if the store says that it has those bytes. Failures are logged now and then,
+/// the last one of an operation is returned. Every operation may be done twice, which is harmless.
 class RetryingStore : public ObjectStore {
  public:
   /// Requires: `store`, `clock` and `random` outlive this; `random` is safe for several threads.
@@ -22,15 +28,39 @@ class RetryingStore : public ObjectStore {
   Status remove(std::string_view name) override;
   std::string describe() const override { return store_.describe(); }
 
+  /// Rates in requests a second that the store allows now; 0: as many as there are.
+  struct Rates {
+    double reads = 0;
+    double writes = 0;
+  };
+  Rates rates() const;
+
  private:
+  enum class Kind { kRead, kWrite };
+  struct Tries {
+    int64_t begun_ns = 0;
+    int failed = 0;  // out of reach, or timed out
+    int refused = 0;
+    bool again = true;  // after the last outcome
+  };
+
   template <class Run>
-  auto retry(std::string_view action, std::string_view name, Run run) -> decltype(run());
-  /// Blocks: for the wait before attempt number `attempt` (from 1).
-  void wait_before(int attempt);
+  auto retry(Kind kind, std::string_view action, std::string_view name, Run run) -> decltype(run());
+  /// Blocks: until the brake lets the operation go.
+  void wait_for_turn(Kind kind);
+  void note(Kind kind, const Error* failure, std::string_view action, std::string_view name, Tries& tries);
+  /// Blocks: before a further attempt.
+  void wait_before_next(const Tries& tries);
+  bool is_there(std::string_view name, std::string_view bytes);
+  Brake& brake(Kind kind) REQUIRES(mutex_) { return kind == Kind::kRead ? reads_ : writes_; }
 
   ObjectStore& store_;
   Clock& clock_;
   Random& random_;
+  mutable Mutex mutex_;
+  Brake reads_ GUARDED_BY(mutex_);
+  Brake writes_ GUARDED_BY(mutex_);
+  int64_t logged_ns_ GUARDED_BY(mutex_) = INT64_MIN / 2;
 };
 
 }  // namespace weir::object

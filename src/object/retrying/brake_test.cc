@@ -1,0 +1,113 @@
+#include "object/retrying/brake.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <queue>
+#include <utility>
+#include <vector>
+
+#include "base/limits.h"
+
+namespace weir::object {
+namespace {
+
+constexpr int64_t kSecondNs = 1'000'000'000;
+constexpr int64_t kLatencyNs = kSecondNs / 50;
+
+/// A store that takes `rate` requests a second, and some at once after a pause.
+class TokenBucket {
+ public:
+  explicit TokenBucket(double rate) : rate_(rate), tokens_(rate) {}
+  bool takes(int64_t now_ns) {
+    tokens_ = std::min(rate_, tokens_ + rate_ * static_cast<double>(now_ns - last_ns_) / kSecondNs);
+    last_ns_ = now_ns;
+    if (tokens_ < 1) return false;
+    tokens_ -= 1;
+    return true;
+  }
+  void set_rate(double rate) { rate_ = rate; }
+
+ private:
+  double rate_;
+  double tokens_;
+  int64_t last_ns_ = 0;
+};
+
+/// Clients that ask again as soon as they have an answer, all behind one brake.
+struct Load {
+  Load(double rate, int clients) : store(rate) {
+    for (int i = 0; i < clients; ++i) asks.emplace(0, brake.take_turn());
+  }
+  struct Counts {
+    double taken = 0;
+    double refused = 0;
+  };
+
+  Counts run_until(int64_t end_ns) {
+    Counts counts;
+    while (asks.top().first < end_ns) {
+      const auto [now_ns, turn] = asks.top();
+      asks.pop();
+      if (const int64_t wait_ns = brake.wait_ns(turn, now_ns); wait_ns > 0) {
+        asks.emplace(now_ns + wait_ns, turn);
+        continue;
+      }
+      const bool takes = store.takes(now_ns);
+      takes ? brake.accepted(now_ns) : brake.refused(now_ns);
+      ++(takes ? counts.taken : counts.refused);
+      asks.emplace(now_ns + kLatencyNs, brake.take_turn());
+    }
+    return counts;
+  }
+
+  Brake brake;
+  TokenBucket store;
+  using Event = std::pair<int64_t, double>;
+  std::priority_queue<Event, std::vector<Event>, std::greater<>> asks;
+};
+
+TEST(BrakeTest, without_refusals_nobody_waits) {
+  Load load(1e9, 32);
+  const Load::Counts counts = load.run_until(10 * kSecondNs);
+  EXPECT_EQ(counts.refused, 0);
+  EXPECT_NEAR(counts.taken, 32 * 50 * 10, 100);
+  EXPECT_EQ(load.brake.rate(), 0);
+}
+
+TEST(BrakeTest, most_of_the_rate_is_used_and_little_is_asked_in_vain) {
+  for (const double rate : {5.0, 50.0, 500.0}) {
+    SCOPED_TRACE(rate);
+    Load load(rate, 64);
+    load.run_until(10 * kSecondNs);
+    const Load::Counts counts = load.run_until(70 * kSecondNs);
+    EXPECT_GE(counts.taken, 0.85 * rate * 60);
+    EXPECT_LE(counts.refused, 0.1 * counts.taken + 10);
+  }
+}
+
+TEST(BrakeTest, a_store_that_takes_less_or_more_later_is_followed) {
+  Load load(400, 64);
+  load.run_until(20 * kSecondNs);
+  load.store.set_rate(40);
+  load.run_until(40 * kSecondNs);
+  Load::Counts counts = load.run_until(60 * kSecondNs);
+  EXPECT_GE(counts.taken, 0.8 * 40 * 20);
+  EXPECT_LE(counts.refused, 0.15 * counts.taken);
+  load.store.set_rate(400);
+  load.run_until(160 * kSecondNs);
+  counts = load.run_until(180 * kSecondNs);
+  EXPECT_GE(counts.taken, 0.8 * 400 * 20);
+}
+
+TEST(BrakeTest, is_off_again_when_the_store_has_not_refused_for_long) {
+  Load load(50, 16);
+  load.run_until(10 * kSecondNs);
+  EXPECT_GT(load.brake.rate(), 0);
+  load.store.set_rate(1e9);
+  load.run_until(limits::kBrakeForgottenMs * (kSecondNs / 1000) + 20 * kSecondNs);
+  EXPECT_EQ(load.brake.rate(), 0);
+}
+
+}  // namespace
+}  // namespace weir::object
