@@ -66,6 +66,7 @@ inline constexpr size_t kFuseNotifications = 65536;   // queued for the kernel
 inline constexpr size_t kFuseNotificationBytes = 64u << 20;
 inline constexpr size_t kFuseReadAheadBytes = 1u << 20;
 inline constexpr size_t kFuseWaitThreads = 32;               // for requests that wait for the object store
+inline constexpr size_t kFuseUploadWaitThreads = 32;         // for fsync where it waits for the store
 inline constexpr size_t kFusePublishThreads = 16;            // for those that hash, write or sync much
 inline constexpr size_t kFuseSlowQueue = 16384;              // requests queued for either
 inline constexpr uint32_t kFuseFileBlockBytes = 128u << 10;  // st_blksize: how much buffered programs write at once
@@ -97,12 +98,13 @@ inline constexpr int64_t kStoreTemporaryAgeMs = 24 * 3600'000;  // older ones we
 inline constexpr int kStoreAttempts = 6;
 inline constexpr int64_t kStoreRetryDelayMs = 50;  // doubled for each further attempt
 inline constexpr int64_t kStoreRetryDelayMaxMs = 5000;
-inline constexpr int64_t kStoreThrottledMs = 60'000;      // an operation goes on while the store says "slow down"
-inline constexpr int64_t kBrakeWindowMs = 500;            // over which accepted requests are counted
-inline constexpr double kBrakeCut = 0.9;                  // of what the store took, after it refused
-inline constexpr double kBrakeGrowthPerSecond = 0.04;     // until it refuses again
-inline constexpr double kBrakeRateMin = 0.5;              // requests a second
-inline constexpr int64_t kBrakeForgottenMs = 5 * 60'000;  // without a refusal: no brake
+inline constexpr uint64_t kUploadMemoryBytes = 64u << 20;  // of chunks on their way to the store
+inline constexpr int64_t kStoreThrottledMs = 60'000;       // an operation goes on while the store says "slow down"
+inline constexpr int64_t kBrakeWindowMs = 500;             // over which accepted requests are counted
+inline constexpr double kBrakeCut = 0.9;                   // of what the store took, after it refused
+inline constexpr double kBrakeGrowthPerSecond = 0.04;      // until it refuses again
+inline constexpr double kBrakeRateMin = 0.5;               // requests a second
+inline constexpr int64_t kBrakeForgottenMs = 5 * 60'000;   // without a refusal: no brake
 
 // Control socket, mounting, node lease (docs/commands.md).
 inline constexpr size_t kControlConnections = 32;

@@ -14,6 +14,42 @@
 
 namespace weir::vfs {
 
+namespace {
+
+/// On this node's disk.
+Status sync_here(Core& core, File& file) {
+  FileDescriptor staged;  // of its own: the draft may be published meanwhile
+  auto has_staging = [&]() REQUIRES(file.mutex) {
+    return file.draft && file.draft->changed() && file.draft->staging() != nullptr && !file.draft->live();
+  };
+  {
+    MutexLock lock(file.mutex);
+    if (has_staging()) {
+      staged.reset(::fcntl(file.draft->staging()->fd(), F_DUPFD_CLOEXEC, 3));
+      if (!staged.valid()) return errno_error(errno, "sync: no descriptor is free");
+    }
+  }
+  if (staged.valid()) TRY(io::sync_data(staged.get(), "staging"));
+  bool recorded = false;
+  {
+    MutexLock lock(file.mutex);
+    if (has_staging()) {
+      // Again, for what was written meanwhile: the record must not speak of bytes that a power loss could take.
+      TRY(io::sync_data(file.draft->staging()->fd(), "staging"));
+      TRY(file.draft->save_record(file.id));
+      recorded = true;
+    }
+  }
+  if (recorded) {
+    TRY(core.cache.sync_journal());
+  } else {
+    TRY(publish(core, {}, file));
+  }
+  return sync_published(core, file);
+}
+
+}  // namespace
+
 bool Handle::readable() const { return (flags & O_ACCMODE) != O_WRONLY; }
 bool Handle::writable() const { return (flags & O_ACCMODE) != O_RDONLY; }
 
@@ -180,37 +216,22 @@ void Filesystem::release(const Caller& /*caller*/, HandleId id, std::optional<ui
   core_->keep_unpublished(std::move(removed->file));
 }
 
-Status Filesystem::sync(const Caller& /*caller*/, HandleId id, bool /*data_only*/) {
+bool Filesystem::sync_waits_for_store() const { return core_->options.durability != Durability::kLocal; }
+
+bool Filesystem::syncs_writes(HandleId id) {
+  auto handle = core_->handles.find(id);
+  return handle && ((*handle)->flags & O_DSYNC) != 0;
+}
+
+Status Filesystem::sync(const Caller& /*caller*/, HandleId id, bool /*data_only*/,
+                        const std::function<bool()>& keep_going) {
   ASSIGN_OR_RETURN(auto handle, core_->handles.find(id));
-  File& file = *handle->file;
-  FileDescriptor staged;  // of its own: the draft may be published meanwhile
-  auto has_staging = [&]() REQUIRES(file.mutex) {
-    return file.draft && file.draft->changed() && file.draft->staging() != nullptr && !file.draft->live();
-  };
-  {
-    MutexLock lock(file.mutex);
-    if (has_staging()) {
-      staged.reset(::fcntl(file.draft->staging()->fd(), F_DUPFD_CLOEXEC, 3));
-      if (!staged.valid()) return errno_error(errno, "sync: no descriptor is free");
-    }
-  }
-  if (staged.valid()) TRY(io::sync_data(staged.get(), "staging"));
-  bool recorded = false;
-  {
-    MutexLock lock(file.mutex);
-    if (has_staging()) {
-      // Again, for what was written meanwhile: the record must not speak of bytes that a power loss could take.
-      TRY(io::sync_data(file.draft->staging()->fd(), "staging"));
-      TRY(file.draft->save_record(file.id));
-      recorded = true;
-    }
-  }
-  if (recorded) {
-    TRY(core_->cache.sync_journal());
-  } else {
-    TRY(publish(*core_, {}, file));
-  }
-  return sync_published(*core_, file);
+  TRY(sync_here(*core_, *handle->file));
+  if (!sync_waits_for_store()) return {};
+  TRY(publish(*core_, {}, *handle->file));
+  Status stored = wait_until_stored(*core_, handle->file->id, keep_going);
+  // Nobody can look for a file that has lost its last name.
+  return !stored && stored.error().code == Code::kNotFound ? Status() : stored;
 }
 
 }  // namespace weir::vfs
