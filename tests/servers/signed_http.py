@@ -75,7 +75,7 @@ class Client:
     timeout: float = 30
     skew: datetime.timedelta = field(default_factory=datetime.timedelta)
 
-    def request(self, method, path, query=None, body=b"", headers=None, payload=None):
+    def request(self, method, path, query=None, body=b"", headers=None, payload=None, sign=True):
         """`headers` are signed too; `payload` stands for x-amz-content-sha256 where it shall be wrong."""
         address = urllib.parse.urlsplit(self.url)
         query = query or {}
@@ -85,7 +85,8 @@ class Client:
         signed = {"host": address.netloc, "x-amz-date": time, "x-amz-content-sha256": payload, **(headers or {})}
         if self.credentials.session_token:
             signed["x-amz-security-token"] = self.credentials.session_token
-        signed["Authorization"] = signature(method, path, query, signed, payload, self.credentials, time)
+        if sign:
+            signed["Authorization"] = signature(method, path, query, signed, payload, self.credentials, time)
         target = encode(path, "/")
         if query:
             target += "?" + "&".join(f"{encode(name)}={encode(value)}" for name, value in query.items())

@@ -72,7 +72,13 @@ class Document {
     text_ += fmt::format("<{}>{}</{}>", name, xml_escape(value), name);
   }
   void encoded(std::string_view name, std::string_view value) {
-    plain(name, url_ ? uri_encode(value, Slashes::kKeep) : std::string(value));
+    std::string text(value);
+    if (url_) {
+      text = uri_encode(value, Slashes::kKeep);
+      // As S3 itself has it, unlike everywhere else in its API.
+      for (size_t at = 0; (at = text.find("%20", at)) != std::string::npos;) text.replace(at, 3, "+");
+    }
+    plain(name, text);
   }
   void contents(const ListedKey& listed) {
     text_ += "<Contents>";
