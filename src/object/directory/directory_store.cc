@@ -70,11 +70,11 @@ Result<std::optional<ObjectInfo>> DirectoryStore::head(std::string_view name) {
   return info_of(attributes);
 }
 
-Status DirectoryStore::put(std::string_view name, std::string_view bytes) {
+Status DirectoryStore::put(std::string_view name, const Payload& payload) {
   TRY(check_object_name(name));
-  CHECK(bytes.size() <= limits::kObjectBytes);
+  CHECK(payload.bytes().size() <= limits::kObjectBytes);
   ASSIGN_OR_RETURN(FileDescriptor root, enter());
-  Status done = put_below(root.get(), name, bytes);
+  Status done = put_below(root.get(), name, payload.bytes());
   if (!done) return error(done.error().code, "put {} into {}: {}", name, describe(), done.error().what);
   return {};
 }
