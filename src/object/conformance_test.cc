@@ -3,16 +3,20 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <thread>
 
 #include "base/clock.h"
+#include "base/hex.h"
+#include "base/limits.h"
 #include "base/random.h"
 #include "object/directory/directory_store.h"
 #include "object/faulty/faulty_store.h"
 #include "object/memory/memory_store.h"
 #include "object/object_store.h"
+#include "object/open_store.h"
 #include "object/retrying/retrying_store.h"
 #include "testing/temporary_directory.h"
 
@@ -56,6 +60,33 @@ class WrappedSubject : public DirectorySubject {
   RetryingStore retrying_{faulty_, clock_, random_};
 };
 
+/// The bucket of a real server, if the environment names one: WEIR_TEST_S3_URL=s3://bucket?endpoint=http://host:port,
+/// with credentials in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY. Each subject has a prefix of its own there.
+class S3Subject : public Subject {
+ public:
+  static const char* url() { return std::getenv("WEIR_TEST_S3_URL"); }
+
+  S3Subject() {
+    std::string whole = url();
+    std::string options = whole.substr(std::min(whole.size(), whole.find('?')));
+    std::string place = whole.substr(0, whole.size() - options.size());
+    auto created = create_store(fmt::format("{}/{}{}", place, to_hex(random_.bytes(8)), options), "v1", clock_);
+    EXPECT_TRUE(created) << created.error().what;
+    store_ = std::move(created).value();
+  }
+  ~S3Subject() override {
+    ListPage page;
+    do {
+      page = store_->list("", "", limits::kListedObjects).value();
+      for (const ListedObject& object : page.objects) EXPECT_TRUE(store_->remove(object.name));
+    } while (page.more);
+  }
+  ObjectStore& store() override { return *store_; }
+
+ private:
+  std::unique_ptr<ObjectStore> store_;
+};
+
 struct Implementation {
   const char* name;
   std::function<std::unique_ptr<Subject>()> make;
@@ -63,6 +94,12 @@ struct Implementation {
 
 class ObjectStoreConformance : public ::testing::TestWithParam<Implementation> {
  protected:
+  void SetUp() override {
+    if (GetParam().name == std::string_view("s3") && S3Subject::url() == nullptr)
+      GTEST_SKIP() << "WEIR_TEST_S3_URL names no bucket of a running S3 server";
+    subject_ = GetParam().make();
+  }
+
   ObjectStore& store() { return subject_->store(); }
 
   std::vector<std::string> names(std::string_view prefix, std::string_view after, size_t limit) {
@@ -74,7 +111,7 @@ class ObjectStoreConformance : public ::testing::TestWithParam<Implementation> {
   }
 
  private:
-  std::unique_ptr<Subject> subject_ = GetParam().make();
+  std::unique_ptr<Subject> subject_;
 };
 
 TEST_P(ObjectStoreConformance, GivesBackWhatWasPut) {
@@ -219,7 +256,8 @@ INSTANTIATE_TEST_SUITE_P(
     Stores, ObjectStoreConformance,
     ::testing::Values(Implementation{"memory", [] { return std::make_unique<MemorySubject>(); }},
                       Implementation{"directory", [] { return std::make_unique<DirectorySubject>(); }},
-                      Implementation{"wrapped", [] { return std::make_unique<WrappedSubject>(); }}),
+                      Implementation{"wrapped", [] { return std::make_unique<WrappedSubject>(); }},
+                      Implementation{"s3", [] { return std::make_unique<S3Subject>(); }}),
     [](const auto& test) { return std::string(test.param.name); });
 
 }  // namespace
