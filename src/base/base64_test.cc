@@ -17,5 +17,10 @@ TEST(Base64, GivesTheVectorsOfRfc4648) {
 
 TEST(Base64, TakesEveryByte) { EXPECT_EQ(to_base64(std::string_view("\xff\x00\xfe", 3)), "/wD+"); }
 
+TEST(Base64, ReadsWhatItWrote) {
+  for (const char* text : {"", "f", "fo", "foo", "foob"}) EXPECT_EQ(from_base64(to_base64(text)), text);
+  for (const char* text : {"Zg=", "Zg", "Z g=", "Zh==", "====", "Zg==\n", "Zg==Zg=="}) EXPECT_FALSE(from_base64(text));
+}
+
 }  // namespace
 }  // namespace weir

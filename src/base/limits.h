@@ -156,4 +156,15 @@ inline constexpr int64_t kCacheHousekeepingMs = 1000;
 inline constexpr int64_t kCacheSaveUsesMs = 30'000;  // between two saves of recency
 inline constexpr int64_t kCacheOneUseMs = 100;       // uses closer together than this count as one
 
+// Fault server of the tests (docs/test-servers.md).
+inline constexpr size_t kTestServerHeadBytes = 64u << 10;
+inline constexpr size_t kTestServerBodyBytes = 256u << 20;
+inline constexpr size_t kTestServerConnections = 1024;
+inline constexpr int kTestServerBacklog = 1024;
+inline constexpr size_t kTestServerFaults = 1000;            // waiting to be given
+inline constexpr size_t kTestServerHistory = 10'000;         // changes of a bucket that a stale list can go back
+inline constexpr size_t kTestServerSeconds = 3600;           // of which the rate is kept
+inline constexpr int64_t kTestServerSkewMs = 900'000;        // between a request's time and the server's
+inline constexpr size_t kTestServerPieceBytes = 256u << 10;  // sent at once where the pace matters
+
 }  // namespace weir::limits

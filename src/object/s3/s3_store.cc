@@ -24,6 +24,15 @@ std::optional<uint64_t> length_of(const HttpReply& reply) {
   return decode_number(reply.header("content-length").value_or(""));
 }
 
+/// That the server checked when it took the object, if it keeps such.
+std::optional<Sha256Digest> digest_of(const HttpReply& reply) {
+  auto bytes = from_base64(reply.header("x-amz-checksum-sha256").value_or(""));
+  Sha256Digest digest;
+  if (!bytes || bytes->size() != digest.size()) return std::nullopt;
+  std::copy(bytes->begin(), bytes->end(), digest.begin());
+  return digest;
+}
+
 }  // namespace
 
 S3Store::S3Store(std::unique_ptr<S3Client> client, std::string_view marker, const Clock& clock)
@@ -124,6 +133,7 @@ Result<std::optional<ObjectInfo>> S3Store::head(std::string_view name) {
   S3Request request;
   request.method = Method::kHead;
   request.key = key;
+  request.headers = {{"x-amz-checksum-mode", "ENABLED"}};
   ASSIGN_OR_RETURN(HttpReply reply, client_->send(request));
   const std::string action = fmt::format("look at {}", name);
   if (reply.status == 404) {
@@ -138,7 +148,7 @@ Result<std::optional<ObjectInfo>> S3Store::head(std::string_view name) {
   auto size = length_of(reply);
   auto modified_ns = decode_http_time_ns(std::string(reply.header("last-modified").value_or("")));
   if (!size || !modified_ns) return senseless(action, "the answer lacks the object's size or time");
-  return ObjectInfo{*size, *modified_ns};
+  return ObjectInfo{*size, *modified_ns, digest_of(reply)};
 }
 
 Result<ListReply> S3Store::list_once(Query query, std::string_view action) {
