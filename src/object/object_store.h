@@ -63,6 +63,9 @@ class ObjectStore {
   /// Absence is fine. When it returns the name is gone for every reader, and stays so after a power loss.
   virtual Status remove(std::string_view name) = 0;
 
+  /// The same for each of the names, in as few requests as the store can. After an error any of them may be gone.
+  virtual Status remove_all(std::span<const std::string> names) = 0;
+
   /// What and where it is, for messages: "directory /srv/store".
   virtual std::string describe() const = 0;
 };

@@ -166,4 +166,9 @@ Status DirectoryStore::remove(std::string_view name) {
   return error(code_of_store_errno(errno), "remove {}/{}: {}", path_, path, std::strerror(errno));
 }
 
+Status DirectoryStore::remove_all(std::span<const std::string> names) {
+  for (const std::string& name : names) TRY(remove(name));
+  return {};
+}
+
 }  // namespace weir::object

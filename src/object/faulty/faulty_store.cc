@@ -102,4 +102,8 @@ Status FaultyStore::remove(std::string_view name) {
   return with<void>(begin(Operation::kRemove), [&] { return store_.remove(name); });
 }
 
+Status FaultyStore::remove_all(std::span<const std::string> names) {
+  return with<void>(begin(Operation::kRemove), [&] { return store_.remove_all(names); });
+}
+
 }  // namespace weir::object

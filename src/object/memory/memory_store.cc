@@ -55,4 +55,9 @@ Status MemoryStore::remove(std::string_view name) {
   return {};
 }
 
+Status MemoryStore::remove_all(std::span<const std::string> names) {
+  for (const std::string& name : names) TRY(remove(name));
+  return {};
+}
+
 }  // namespace weir::object

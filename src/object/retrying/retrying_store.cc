@@ -110,4 +110,9 @@ Status RetryingStore::remove(std::string_view name) {
   return retry(Kind::kWrite, "remove", name, [&] { return store_.remove(name); });
 }
 
+Status RetryingStore::remove_all(std::span<const std::string> names) {
+  if (names.empty()) return {};
+  return retry(Kind::kWrite, "remove", names.front(), [&] { return store_.remove_all(names); });
+}
+
 }  // namespace weir::object

@@ -26,6 +26,7 @@ class RetryingStore : public ObjectStore {
   Result<std::optional<ObjectInfo>> head(std::string_view name) override;
   Result<ListPage> list(std::string_view prefix, std::string_view after, size_t limit) override;
   Status remove(std::string_view name) override;
+  Status remove_all(std::span<const std::string> names) override;
   std::string describe() const override { return store_.describe(); }
 
   /// Rates in requests a second that the store allows now; 0: as many as there are.

@@ -18,6 +18,7 @@ constexpr std::array kMeanings = {
     Meaning{"NoSuchBucket", Code::kInvalid, "the bucket does not exist: create it, or correct the store URL"},
     Meaning{"InvalidBucketName", Code::kInvalid, "no bucket can have this name: correct the store URL"},
     Meaning{"InvalidAccessKeyId", Code::kAccess, "the store does not know this access key: correct the credentials"},
+    Meaning{"XAdminUserNotFound", Code::kAccess, "the store does not know this access key: correct the credentials"},
     Meaning{"SignatureDoesNotMatch", Code::kAccess,
             "the secret key is not that of this access key: correct the credentials"},
     Meaning{"AccessDenied", Code::kAccess,

@@ -2,6 +2,7 @@
 
 #include <curl/curl.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <ctime>
@@ -23,10 +24,17 @@ Result<XmlElement> root_named(std::string_view xml, std::string_view name) {
   return root;
 }
 
+/// In lists, a blank may be a '+'.
+std::string with_blanks(std::string_view encoded) {
+  std::string text(encoded);
+  std::replace(text.begin(), text.end(), '+', ' ');
+  return text;
+}
+
 Result<ListedObject> decode_object(const XmlElement& element, bool encoded) {
   ListedObject object;
   std::string_view key = element.child_text("Key");
-  std::optional<std::string> name = encoded ? percent_decode(key) : std::string(key);
+  std::optional<std::string> name = encoded ? percent_decode(with_blanks(key)) : std::string(key);
   std::optional<uint64_t> size = decode_number(element.child_text("Size"));
   std::optional<int64_t> modified_ns = decode_iso_time_ns(element.child_text("LastModified"));
   if (!name || name->empty() || !size || !modified_ns)

@@ -22,10 +22,10 @@ std::string object_of(std::string_view key) {
 
 TEST(S3Replies, ReadsAList) {
   auto list = decode_list(list_of("<IsTruncated>true</IsTruncated><EncodingType>url</EncodingType>" +
-                                  object_of("a%2Fb%20c") + object_of("b")));
+                                  object_of("a%2Fb+c%2B") + object_of("b")));
   ASSERT_TRUE(list) << list.error().what;
   ASSERT_EQ(list->objects.size(), 2u);
-  EXPECT_EQ(list->objects[0].name, "a/b c");
+  EXPECT_EQ(list->objects[0].name, "a/b c+");
   EXPECT_EQ(list->objects[0].info.size, 7u);
   EXPECT_EQ(list->objects[0].info.modified_ns, 1369353600'250'000'000);
   EXPECT_TRUE(list->more);

@@ -202,4 +202,39 @@ Status S3Store::remove(std::string_view name) {
   return failure_of(fmt::format("remove {}", name), reply);
 }
 
+Status S3Store::remove_all(std::span<const std::string> names) {
+  for (const std::string& name : names) TRY(check_object_name(name));
+  while (!names.empty()) {
+    TRY(check_marker_if_old());
+    size_t count = std::min(names.size(), limits::kListedObjects);
+    TRY(remove_batch(names.first(count)));
+    names = names.subspan(count);
+  }
+  return {};
+}
+
+Status S3Store::remove_batch(std::span<const std::string> names) {
+  // Names have no character that XML would want escaped (object_name.h); neither has the prefix (location.h).
+  std::string body = "<Delete><Quiet>true</Quiet>";
+  for (const std::string& name : names) body += fmt::format("<Object><Key>{}</Key></Object>", key_of(name));
+  body += "</Delete>";
+  const Sha256Digest digest = sha256(body);
+  S3Request request;
+  request.method = Method::kPost;
+  request.query = {{"delete", ""}};
+  request.body = body;
+  request.body_digest = digest;
+  request.headers = {{"x-amz-checksum-sha256", base64_of(digest)}};
+  ASSIGN_OR_RETURN(HttpReply reply, client_->send(request));
+  const std::string action = fmt::format("remove {} objects", names.size());
+  if (reply.status != 200) return failure_of(action, reply);
+  auto failures = decode_delete_failures(reply.body);
+  if (!failures) return senseless(action, failures.error().what);
+  if (failures->empty()) return {};
+  const DeleteFailure& first = failures->front();
+  Code code = first.code == "AccessDenied" ? Code::kAccess : Code::kUnavailable;
+  return error(code, "remove {} in {}: the store refuses {} of {} ({}: {})", first.key, describe(), failures->size(),
+               names.size(), first.code, first.message);
+}
+
 }  // namespace weir::object

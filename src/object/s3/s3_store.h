@@ -32,6 +32,7 @@ class S3Store : public ObjectStore {
   Result<std::optional<ObjectInfo>> head(std::string_view name) override;
   Result<ListPage> list(std::string_view prefix, std::string_view after, size_t limit) override;
   Status remove(std::string_view name) override;
+  Status remove_all(std::span<const std::string> names) override;
   std::string describe() const override;
 
  private:
@@ -59,6 +60,8 @@ class S3Store : public ObjectStore {
   /// For a GET that was answered with 416: 0, if the object ends before `offset`.
   Result<size_t> behind_the_end(std::string_view name, uint64_t offset);
   Status put_key(const std::string& key, const Payload& payload, std::vector<HttpHeader> headers, HttpReply& reply);
+  /// One DeleteObjects. Requires: names.size() <= limits::kListedObjects.
+  Status remove_batch(std::span<const std::string> names);
   Result<ListReply> list_once(Query query, std::string_view action);
 
   const std::unique_ptr<S3Client> client_;
