@@ -281,14 +281,14 @@ TEST_P(ObjectStoreConformance, KeepsEveryNameOfManyWriters) {
   for (const ListedObject& object : page.objects) EXPECT_EQ(store().get(object.name, 0, 100).value(), object.name);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Stores, ObjectStoreConformance,
-    ::testing::Values(Implementation{"memory", [] { return std::make_unique<MemorySubject>(); }},
-                      Implementation{"directory", [] { return std::make_unique<DirectorySubject>(); }},
-                      Implementation{"wrapped", [] { return std::make_unique<WrappedSubject>(); }},
-                      Implementation{"s3", [] { return std::make_unique<S3Subject>(false); }},
-                      Implementation{"real_s3", [] { return std::make_unique<S3Subject>(true); }}),
-    [](const auto& test) { return std::string(test.param.name); });
+INSTANTIATE_TEST_SUITE_P(Stores, ObjectStoreConformance,
+                         ::testing::Values(Implementation{"memory", [] { return std::make_unique<MemorySubject>(); }},
+                                           Implementation{"directory",
+                                                          [] { return std::make_unique<DirectorySubject>(); }},
+                                           Implementation{"wrapped", [] { return std::make_unique<WrappedSubject>(); }},
+                                           Implementation{"s3", [] { return std::make_unique<S3Subject>(false); }},
+                                           Implementation{"real_s3", [] { return std::make_unique<S3Subject>(true); }}),
+                         [](const auto& test) { return std::string(test.param.name); });
 
 }  // namespace
 }  // namespace weir::object

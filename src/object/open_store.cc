@@ -20,7 +20,8 @@ Result<std::string> store_path(std::string_view url) {
   } else if (url.find("://") != std::string_view::npos) {
     return error(Code::kInvalid, "unknown store URL '{}': use a path, file:///path or s3://bucket/prefix", url);
   }
-  if (path.empty()) return error(Code::kInvalid, "the store URL is empty: use a path, file:///path or s3://bucket/prefix");
+  if (path.empty())
+    return error(Code::kInvalid, "the store URL is empty: use a path, file:///path or s3://bucket/prefix");
   if (path.find('\0') != std::string_view::npos)
     return error(Code::kInvalid, "the store URL has a NUL character in it");
   std::error_code failure;

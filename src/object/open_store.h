@@ -9,7 +9,8 @@
 #include "object/object_store.h"
 
 /// What a store URL names: a path, relative to the working directory if it does not start with '/', file:///path, or
-/// s3://bucket/prefix with options (docs/object-stores.md). Anything else is Invalid, with a sentence for the user. All of these block. Requires: `clock` outlives the store.
+/// s3://bucket/prefix with options (docs/object-stores.md). Anything else is Invalid, with a sentence for the user. All
+/// of these block. Requires: `clock` outlives the store.
 namespace weir::object {
 
 /// The URL that means the same from every working directory and environment, as it is kept in the volume's settings:

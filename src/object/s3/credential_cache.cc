@@ -52,7 +52,8 @@ Status CredentialCache::load() {
     asked += (asked.empty() ? "" : ", ") + source->describe();
   }
   return error(Code::kAccess,
-               "there are no credentials for S3 ({} have none); set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY", asked);
+               "there are no credentials for S3 ({} have none); set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+               asked);
 }
 
 Result<std::optional<Credentials>> EnvironmentCredentials::load() {

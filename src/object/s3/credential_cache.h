@@ -31,7 +31,7 @@ class CredentialCache {
   const Clock& clock_;
   Mutex mutex_;  // held while a source is asked: who needs credentials has nothing else to do
   std::optional<Credentials> current_ GUARDED_BY(mutex_);
-  int64_t failed_at_ns_ GUARDED_BY(mutex_) = INT64_MIN;  // by the monotonic clock
+  int64_t failed_at_ns_ GUARDED_BY(mutex_) = INT64_MIN / 2;  // by the monotonic clock
 };
 
 /// AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN.

@@ -13,8 +13,8 @@ namespace weir::object {
 struct Credentials {
   std::string access_key;
   std::string secret_key;
-  std::string session_token;           // empty: none
-  std::optional<int64_t> expires_ns;   // by the real-time clock; nothing: not by themselves
+  std::string session_token;          // empty: none
+  std::optional<int64_t> expires_ns;  // by the real-time clock; nothing: not by themselves
 };
 
 /// Where credentials come from. Implementations: EnvironmentCredentials, ProfileCredentials, ContainerCredentials,

@@ -1,6 +1,7 @@
 #include "object/s3/curl_http.h"
 
 #include <curl/curl.h>
+#include <sys/prctl.h>
 
 #include "base/check.h"
 #include "base/limits.h"
@@ -101,6 +102,7 @@ Result<HttpReply> CurlHttp::send(const HttpRequest& request) {
 }
 
 void CurlHttp::run() {
+  ::prctl(PR_SET_NAME, "weir-s3");
   while (begin_waiting()) {
     int running = 0;
     CURLMcode done = curl_multi_perform(multi_, &running);

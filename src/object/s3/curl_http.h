@@ -50,7 +50,7 @@ class CurlHttp : public Http {
   void end_all();
 
   const Options options_;
-  void* const multi_;  // used by thread_ only, but for waking it
+  void* const multi_;                       // used by thread_ only, but for waking it
   std::map<void*, CurlTransfer*> running_;  // by handle; thread_ only
 
   Mutex mutex_;

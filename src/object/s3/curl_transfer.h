@@ -7,8 +7,8 @@
 
 namespace weir::object {
 
-/// One request on its way through libcurl: its handle's settings, and where the answer gathers. Used by the caller until
-/// it is handed to CurlHttp's thread, by that until it is finished, and by the caller again.
+/// One request on its way through libcurl: its handle's settings, and where the answer gathers. Used by the caller
+/// until it is handed to CurlHttp's thread, by that until it is finished, and by the caller again.
 class CurlTransfer {
  public:
   /// Requires: `request` and `handle` outlive this.

@@ -46,10 +46,10 @@ class Http {
  public:
   virtual ~Http() = default;
 
-  /// Blocks: until the answer is there whole, for `timeout_ms` at most. Thread-safe. Unavailable: no connection, one that
-  /// broke, or a body that was shorter than announced or longer than there is room for; a request with a body may have
-  /// been done. Timeout: out of time, or stalled. Invalid: TLS does not trust the server, or the URL makes no sense.
-  /// After an error `into` may hold anything.
+  /// Blocks: until the answer is there whole, for `timeout_ms` at most. Thread-safe. Unavailable: no connection, one
+  /// that broke, or a body that was shorter than announced or longer than there is room for; a request with a body may
+  /// have been done. Timeout: out of time, or stalled. Invalid: TLS does not trust the server, or the URL makes no
+  /// sense. After an error `into` may hold anything.
   virtual Result<HttpReply> send(const HttpRequest& request) = 0;
 };
 

@@ -120,8 +120,8 @@ Result<S3Location> S3Location::parse(std::string_view url) {
   while (prefix.ends_with('/')) prefix.remove_suffix(1);
   location.prefix = prefix;
   if (!prefix.empty() && !check_object_name(prefix))
-    return error(Code::kInvalid, "'{}' cannot be the prefix of an s3:// URL: letters, digits, '.', '_', '-' and '/' can",
-                 prefix);
+    return error(Code::kInvalid,
+                 "'{}' cannot be the prefix of an s3:// URL: letters, digits, '.', '_', '-' and '/' can", prefix);
   if (question != std::string_view::npos) TRY(set_options(location, rest.substr(question + 1)));
   return location;
 }

@@ -71,11 +71,11 @@ TEST_F(S3LocationTest, RefusesSecretsInTheUrlAndDoesNotRepeatThem) {
 }
 
 TEST_F(S3LocationTest, RefusesWhatNoStoreCanBe) {
-  for (const char* url : {"s3://", "s3:///prefix", "s3://ab", "s3://bu cket", "s3://bucket/../x", "s3://bucket/a b",
-                          "s3://bucket?style=other", "s3://bucket?connections=0", "s3://bucket?connections=x",
-                          "s3://bucket?endpoint=host", "s3://bucket?endpoint=ftp://host",
-                          "s3://bucket?endpoint=http://host/path", "s3://bucket?region=%0a", "s3://bucket?region=%zz",
-                          "s3://bucket?region="}) {
+  for (const char* url :
+       {"s3://", "s3:///prefix", "s3://ab", "s3://bu cket", "s3://bucket/../x", "s3://bucket/a b",
+        "s3://bucket?style=other", "s3://bucket?connections=0", "s3://bucket?connections=x",
+        "s3://bucket?endpoint=host", "s3://bucket?endpoint=ftp://host", "s3://bucket?endpoint=http://host/path",
+        "s3://bucket?region=%0a", "s3://bucket?region=%zz", "s3://bucket?region="}) {
     auto refused = S3Location::parse(url);
     ASSERT_FALSE(refused) << url;
     EXPECT_EQ(refused.error().code, Code::kInvalid) << url;

@@ -22,9 +22,7 @@ std::string variable(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-std::string first_line(std::string_view text) {
-  return std::string(text.substr(0, text.find_first_of("\r\n")));
-}
+std::string first_line(std::string_view text) { return std::string(text.substr(0, text.find_first_of("\r\n"))); }
 
 HttpRequest request_to(HttpRequest::Method method, std::string url) {
   HttpRequest request;
@@ -97,8 +95,8 @@ Result<HttpReply> InstanceCredentials::ask(HttpRequest::Method method, std::stri
 
 Result<std::optional<Credentials>> InstanceCredentials::load() {
   if (variable("AWS_EC2_METADATA_DISABLED") == "true") return std::nullopt;
-  auto token = ask(HttpRequest::Method::kPut, "/latest/api/token",
-                   {"X-aws-ec2-metadata-token-ttl-seconds", kTokenSeconds});
+  auto token =
+      ask(HttpRequest::Method::kPut, "/latest/api/token", {"X-aws-ec2-metadata-token-ttl-seconds", kTokenSeconds});
   // Most machines are no instances of a cloud.
   if (!token || token->status != 200) return std::nullopt;
   HttpHeader proof{"X-aws-ec2-metadata-token", first_line(token->body)};

@@ -5,8 +5,8 @@
 #include <string_view>
 #include <vector>
 
-#include "object/s3/http.h"
 #include "object/object_store.h"
+#include "object/s3/http.h"
 
 /// What S3 answers, decoded. Input is untrusted: what does not fit is Corrupt.
 namespace weir::object {
@@ -14,7 +14,7 @@ namespace weir::object {
 struct ListReply {
   std::vector<ListedObject> objects;  // names are whole keys, as the server sent them, in byte order
   bool more = false;
-  std::string continuation;           // token for the next page
+  std::string continuation;  // token for the next page
 };
 Result<ListReply> decode_list(std::string_view xml);
 

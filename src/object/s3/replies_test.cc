@@ -9,15 +9,17 @@ namespace weir::object {
 namespace {
 
 std::string list_of(std::string_view inside) {
-  return fmt::format("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ListBucketResult "
-                     "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">{}</ListBucketResult>",
-                     inside);
+  return fmt::format(
+      "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ListBucketResult "
+      "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">{}</ListBucketResult>",
+      inside);
 }
 
 std::string object_of(std::string_view key) {
-  return fmt::format("<Contents><Key>{}</Key><LastModified>2013-05-24T00:00:00.250Z</LastModified><Size>7</Size>"
-                     "<ETag>&quot;x&quot;</ETag></Contents>",
-                     key);
+  return fmt::format(
+      "<Contents><Key>{}</Key><LastModified>2013-05-24T00:00:00.250Z</LastModified><Size>7</Size>"
+      "<ETag>&quot;x&quot;</ETag></Contents>",
+      key);
 }
 
 TEST(S3Replies, ReadsAList) {

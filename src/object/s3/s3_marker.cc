@@ -90,8 +90,8 @@ Status S3Store::make_marker() {
 
 Status S3Store::check_unused() {
   const std::string& prefix = client_->location().prefix;
-  ASSIGN_OR_RETURN(ListReply reply,
-                   list_once({{"prefix", prefix.empty() ? "" : prefix + "/"}, {"max-keys", "1"}}, "list what is there"));
+  ASSIGN_OR_RETURN(ListReply reply, list_once({{"prefix", prefix.empty() ? "" : prefix + "/"}, {"max-keys", "1"}},
+                                              "list what is there"));
   if (reply.objects.empty()) return {};
   return error(Code::kNotEmpty, "{} cannot become an object store: it has {} in it; name an empty or absent prefix",
                describe(), reply.objects.front().name);

@@ -15,14 +15,14 @@ using Query = std::vector<std::pair<std::string, std::string>>;
 
 struct ToSign {
   std::string_view method;
-  std::string_view path;                  // percent-encoded, as it goes over the wire
-  const Query& query;                     // not encoded yet
-  const std::vector<HttpHeader>& headers; // all are signed; "host" and "x-amz-date" must be among them
-  std::string_view body_sha256;           // 64 hexadecimal digits
+  std::string_view path;                   // percent-encoded, as it goes over the wire
+  const Query& query;                      // not encoded yet
+  const std::vector<HttpHeader>& headers;  // all are signed; "host" and "x-amz-date" must be among them
+  std::string_view body_sha256;            // 64 hexadecimal digits
 };
 
 struct SigningScope {
-  std::string_view time;     // as in x-amz-date: 20130524T000000Z
+  std::string_view time;  // as in x-amz-date: 20130524T000000Z
   std::string_view region;
   std::string_view service;  // "s3"
 };

@@ -65,10 +65,10 @@ TEST_F(S3Signature, GetOfARange) {
 TEST_F(S3Signature, PutWithAnEncodedName) {
   Sha256Digest digest = sha256("Welcome to Amazon S3.");
   std::string body = to_hex(std::string_view(reinterpret_cast<const char*>(digest.data()), digest.size()));
-  EXPECT_EQ(signature_of(sign("PUT", "/test%24file.text", {}, body,
-                              {{"date", "Fri, 24 May 2013 00:00:00 GMT"},
-                               {"x-amz-storage-class", "REDUCED_REDUNDANCY"}})),
-            "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd");
+  EXPECT_EQ(
+      signature_of(sign("PUT", "/test%24file.text", {}, body,
+                        {{"date", "Fri, 24 May 2013 00:00:00 GMT"}, {"x-amz-storage-class", "REDUCED_REDUNDANCY"}})),
+      "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd");
 }
 
 TEST_F(S3Signature, QueryWithoutAValue) {
