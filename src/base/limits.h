@@ -106,6 +106,26 @@ inline constexpr double kBrakeGrowthPerSecond = 0.04;      // until it refuses a
 inline constexpr double kBrakeRateMin = 0.5;               // requests a second
 inline constexpr int64_t kBrakeForgottenMs = 5 * 60'000;   // without a refusal: no brake
 
+// S3 (docs/object-stores.md).
+inline constexpr size_t kStoreConnections = 32;                  // at once, unless the URL says otherwise
+inline constexpr size_t kStoreConnectionsMax = 512;              // what the URL may say
+inline constexpr size_t kStoreTransferBufferBytes = 256u << 10;  // of one connection, each way
+inline constexpr int64_t kStoreConnectMs = 10'000;
+inline constexpr int64_t kStoreRequestMs = 60'000;  // one request, waiting for a connection not counted
+inline constexpr int64_t kStoreStallSeconds = 15;   // with fewer bytes than the next: stalled
+inline constexpr int64_t kStoreSlowestBytesPerSecond = 1024;
+inline constexpr int kStorePollMs = 1000;
+inline constexpr size_t kStoreReplyBytes = 4u << 20;  // of what is not an object: lists and errors
+inline constexpr size_t kStoreReplyHeaders = 64;
+inline constexpr size_t kStoreXmlDepth = 16;
+inline constexpr size_t kStoreXmlElements = 20'000;
+inline constexpr int kStoreEmptyPages = 100;                // of a list, one after another
+inline constexpr int64_t kStoreMarkerAgeMs = 30'000;        // of the last look at it, before a change
+inline constexpr int64_t kCredentialsEarlyMs = 5 * 60'000;  // before they expire: time to get others
+inline constexpr int64_t kCredentialsPauseMs = 10'000;      // between attempts to get others while the old ones serve
+inline constexpr int64_t kMetadataServiceMs = 5'000;        // one request to it
+inline constexpr int64_t kMetadataServiceConnectMs = 1'000;
+
 // Control socket, mounting, node lease (docs/commands.md).
 inline constexpr size_t kControlConnections = 32;
 inline constexpr size_t kControlRequestBytes = 64u << 10;

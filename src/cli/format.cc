@@ -29,11 +29,15 @@ class Format : public Command {
             "object store at URL. Nothing that is there already is touched: metadata and store must be new, or "
             "empty.\n\n"
             "META_URL is a directory (a path or rocksdb:///path; for one machine) or postgres://USER@HOST/DATABASE. "
-            "URL is a "
-            "directory (a path or file:///path). The directories above must exist. The root of the volume belongs to "
-            "the user who runs the command.",
+            "URL is a directory (a path or file:///path) or "
+            "s3://BUCKET/PREFIX?endpoint=http://HOST:PORT&region=REGION. The directories above, or the bucket, must "
+            "exist. Credentials for S3 come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, from a profile of "
+            "~/.aws/credentials or from the machine, never from the URL. The root of the volume belongs to the user "
+            "who "
+            "runs the command.",
         .examples = {"weir format /srv/weir/meta --store /mnt/objects/weir",
                      "weir format postgres://weir@db/weir --store /mnt/nfs/weir --name models",
+                     "weir format postgres://weir@db/weir --store 's3://bucket/weir?region=eu-west-1'",
                      "weir format /srv/weir/meta --store /mnt/objects/weir --durability stored"},
     };
   }

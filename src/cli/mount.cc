@@ -26,7 +26,9 @@ class Mount : public Command {
             "'weir umount MOUNTPOINT', or with --foreground in this process until SIGTERM or SIGINT.\n\n"
             "One process at a time may have a volume mounted. A mount that a killed daemon left behind is cleaned "
             "away, and "
-            "what was closed before is there again.",
+            "what was closed before is there again.\n\n"
+            "Of a volume whose contents are in S3, the daemon takes credentials, proxies and AWS_CA_BUNDLE from the "
+            "environment of this command, from a profile of ~/.aws/credentials, or from the machine.",
         .examples = {"weir mount /srv/weir/meta /data",
                      "weir mount postgres://weir@db/weir /data --cache-dir /nvme/weir --cache-size 2TiB",
                      "weir mount --foreground /srv/weir/meta /data   # in a systemd unit of Type=notify"},

@@ -26,8 +26,8 @@ struct QueueItem {
 /// One run of the collector.
 class Collector {
  public:
-  Collector(Volume& volume, bool ignore_grace, const RemoveObject& remove_object, const KeepGoing& keep_going)
-      : volume_(volume), remove_object_(remove_object), keep_going_(keep_going) {
+  Collector(Volume& volume, bool ignore_grace, const RemoveObjects& remove_objects, const KeepGoing& keep_going)
+      : volume_(volume), remove_objects_(remove_objects), keep_going_(keep_going) {
     due_until_ms_ = ignore_grace ? UINT64_MAX : due_ms(volume, true);
   }
 
@@ -267,19 +267,28 @@ class Collector {
       if (items.empty()) return {};
       // A power loss must not bring back rows that name what is deleted now.
       TRY(volume_.engine().barrier());
-      for (const QueueItem& item : items) {
-        for (const ChunkGeneration& chunk : item.row.chunks) {
-          TRY(remove_object_(chunk_object_name(chunk.chunk, chunk.generation)));
-          ++report_.objects_deleted;
-          report_.bytes_deleted += chunk.length_bytes;
-        }
-      }
+      TRY(delete_objects_of(items));
       TRY(mutate([&](kv::Transaction& transaction) -> Status {
         for (const QueueItem& item : items) transaction.erase(item.key);
         return {};
       }));
       report_.queue_entries += items.size();
     }
+    return {};
+  }
+
+  Status delete_objects_of(const std::vector<QueueItem>& items) {
+    std::vector<std::string> names;
+    uint64_t bytes = 0;
+    for (const QueueItem& item : items) {
+      for (const ChunkGeneration& chunk : item.row.chunks) {
+        names.push_back(chunk_object_name(chunk.chunk, chunk.generation));
+        bytes += chunk.length_bytes;
+      }
+    }
+    TRY(remove_objects_(names));
+    report_.objects_deleted += names.size();
+    report_.bytes_deleted += bytes;
     return {};
   }
 
@@ -294,7 +303,7 @@ class Collector {
   }
 
   Volume& volume_;
-  const RemoveObject& remove_object_;
+  const RemoveObjects& remove_objects_;
   const KeepGoing& keep_going_;
   uint64_t due_until_ms_ = 0;
   bool stopped_ = false;
@@ -303,9 +312,9 @@ class Collector {
 
 }  // namespace
 
-Result<CollectReport> collect(Volume& volume, bool ignore_grace, const RemoveObject& remove_object,
+Result<CollectReport> collect(Volume& volume, bool ignore_grace, const RemoveObjects& remove_objects,
                               const KeepGoing& keep_going) {
-  return Collector(volume, ignore_grace, remove_object, keep_going).run();
+  return Collector(volume, ignore_grace, remove_objects, keep_going).run();
 }
 
 }  // namespace weir::meta

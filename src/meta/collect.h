@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <string>
 
 #include "meta/volume.h"
@@ -17,8 +18,8 @@ struct CollectReport {
   uint64_t waiting = 0;  // entries that are not due yet
 };
 
-/// Deletes an object of the store. Absence is fine.
-using RemoveObject = std::function<Status(const std::string& object_name)>;
+/// Deletes objects of the store, by their names. Absence is fine.
+using RemoveObjects = std::function<Status(std::span<const std::string> object_names)>;
 /// Called between batches; false stops the run early, which is fine at any point.
 using KeepGoing = std::function<bool(const CollectReport&)>;
 
@@ -26,7 +27,7 @@ using KeepGoing = std::function<bool(const CollectReport&)>;
 /// chunks that nothing names, and deletes the objects of those that stayed unnamed (docs/data-model.md, "Deleting").
 /// `ignore_grace`: as if the grace were over for all. Calls Engine::barrier() before any object is deleted. Stops at
 /// the first error. Blocks. Thread rule: one collector at a time in a volume.
-Result<CollectReport> collect(Volume& volume, bool ignore_grace, const RemoveObject& remove_object,
+Result<CollectReport> collect(Volume& volume, bool ignore_grace, const RemoveObjects& remove_objects,
                               const KeepGoing& keep_going);
 
 }  // namespace weir::meta

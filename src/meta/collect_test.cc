@@ -102,7 +102,7 @@ TEST_P(CollectTest, ALateUploadOfAGenerationThatIsOverIsDeleted) {
 /// Runs the collector only as far as condemning.
 CollectReport condemn_only(Volume& volume) {
   return value_of(collect(
-      volume, true, [](const std::string&) -> Status { return {}; },
+      volume, true, [](std::span<const std::string>) -> Status { return {}; },
       [](const CollectReport& report) { return report.chunks_condemned == 0; }));
 }
 
@@ -155,7 +155,8 @@ TEST_P(CollectTest, AnErrorOfTheStoreStopsItAndIsMadeUpForLater) {
   store(publish_chunks(make_file("a").id, {"x"}));
   value_of(unlink(volume(), {}, kRootInode, "a", nothing_open));
   auto failed = collect(
-      volume(), true, [](const std::string&) -> Status { return error(Code::kUnavailable, "store is down"); }, nullptr);
+      volume(), true, [](std::span<const std::string>) -> Status { return error(Code::kUnavailable, "store is down"); },
+      nullptr);
   EXPECT_EQ(outcome(failed), "unavailable");
   EXPECT_EQ(collect_now().size(), 1u);
   EXPECT_EQ(collect_now().size(), 0u);
@@ -169,8 +170,8 @@ TEST_P(CollectTest, StoppingAnywhereLosesNothing) {
     int steps = 0;
     value_of(collect(
         volume(), true,
-        [&](const std::string&) -> Status {
-          ++removed;
+        [&](std::span<const std::string> names) -> Status {
+          removed += names.size();
           return {};
         },
         [&](const CollectReport&) { return ++steps <= 2 + run % 8; }));

@@ -64,8 +64,8 @@ class ContentTest : public VolumeTest {
     std::vector<std::string> removed;
     report_ = value_of(collect(
         volume(), ignore_grace,
-        [&](const std::string& object) -> Status {
-          removed.push_back(object);
+        [&](std::span<const std::string> objects) -> Status {
+          removed.insert(removed.end(), objects.begin(), objects.end());
           return {};
         },
         nullptr));

@@ -224,9 +224,11 @@ class DeletionModel {
     for (int i = 0; i < 4 && alive(); ++i) {
       auto collected = collect(
           *volume_, true,
-          [this](const std::string& name) -> Status {
-            turns_.yield();
-            delete_object(name);
+          [this](std::span<const std::string> names) -> Status {
+            for (const std::string& name : names) {
+              turns_.yield();
+              delete_object(name);
+            }
             return {};
           },
           [this](const CollectReport&) { return random_.below(30) != 0; });
@@ -304,8 +306,8 @@ class DeletionModel {
       uploads_.clear();
       value_of(collect(
           *volume_, true,
-          [this](const std::string& name) -> Status {
-            delete_object(name);
+          [this](std::span<const std::string> names) -> Status {
+            for (const std::string& name : names) delete_object(name);
             return {};
           },
           nullptr));

@@ -239,7 +239,7 @@ class TreeWalk {
 
   void collect_some() {
     auto collected = collect(
-        volume(), random_.below(2) == 0, [](const std::string&) -> Status { return {}; },
+        volume(), random_.below(2) == 0, [](std::span<const std::string>) -> Status { return {}; },
         [&](const CollectReport&) { return random_.below(20) != 0; });
     ASSERT_EQ(outcome(collected), "ok");
   }

@@ -48,6 +48,7 @@ class ContentName {
   static std::optional<ContentName> from_hex(std::string_view text);
 
   std::string_view bytes() const { return {reinterpret_cast<const char*>(bytes_.data()), bytes_.size()}; }
+  const Sha256Digest& digest() const { return bytes_; }
   std::string hex() const;
   /// All zero: a hole for chunks, "none" for manifests.
   bool is_zero() const { return *this == ContentName(); }

@@ -3,17 +3,24 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstdlib>
 #include <functional>
+#include <list>
 #include <memory>
 #include <thread>
 
 #include "base/clock.h"
+#include "base/hex.h"
+#include "base/limits.h"
 #include "base/random.h"
 #include "object/directory/directory_store.h"
 #include "object/faulty/faulty_store.h"
 #include "object/memory/memory_store.h"
 #include "object/object_store.h"
+#include "object/open_store.h"
 #include "object/retrying/retrying_store.h"
+#include "testing/environment_variable.h"
+#include "testing/s3/fault_server.h"
 #include "testing/temporary_directory.h"
 
 namespace weir::object {
@@ -56,6 +63,46 @@ class WrappedSubject : public DirectorySubject {
   RetryingStore retrying_{faulty_, clock_, random_};
 };
 
+/// The fault server, behaving; or the bucket of a real server, if the environment names one:
+/// WEIR_TEST_S3_URL=s3://bucket?endpoint=http://host:port, with credentials as they are for everybody. Each subject has
+/// a prefix of its own there.
+class S3Subject : public Subject {
+ public:
+  static const char* real_url() { return std::getenv("WEIR_TEST_S3_URL"); }
+
+  explicit S3Subject(bool real) {
+    std::string whole = real ? real_url() : start_server();
+    std::string options = whole.substr(std::min(whole.size(), whole.find('?')));
+    std::string place = whole.substr(0, whole.size() - options.size());
+    auto created = create_store(fmt::format("{}/{}{}", place, to_hex(random_.bytes(8)), options), "v1", clock_);
+    EXPECT_TRUE(created) << created.error().what;
+    store_ = std::move(created).value();
+  }
+  ~S3Subject() override {
+    ListPage page;
+    do {
+      page = store_->list("", "", limits::kListedObjects).value();
+      std::vector<std::string> names;
+      for (const ListedObject& object : page.objects) names.push_back(object.name);
+      EXPECT_TRUE(store_->remove_all(names));
+    } while (page.more);
+  }
+  ObjectStore& store() override { return *store_; }
+
+ private:
+  std::string start_server() {
+    server_ = testing::s3::FaultServer::start().value();
+    variables_.emplace_back("AWS_ACCESS_KEY_ID", server_->credential().access_key);
+    variables_.emplace_back("AWS_SECRET_ACCESS_KEY", server_->credential().secret_key);
+    variables_.emplace_back("AWS_SESSION_TOKEN", "");
+    return fmt::format("s3://bucket?endpoint={}&region=us-east-1", server_->endpoint());
+  }
+
+  std::unique_ptr<testing::s3::FaultServer> server_;
+  std::list<testing::EnvironmentVariable> variables_;
+  std::unique_ptr<ObjectStore> store_;
+};
+
 struct Implementation {
   const char* name;
   std::function<std::unique_ptr<Subject>()> make;
@@ -63,6 +110,12 @@ struct Implementation {
 
 class ObjectStoreConformance : public ::testing::TestWithParam<Implementation> {
  protected:
+  void SetUp() override {
+    if (GetParam().name == std::string_view("real_s3") && S3Subject::real_url() == nullptr)
+      GTEST_SKIP() << "WEIR_TEST_S3_URL names no bucket of a running S3 server";
+    subject_ = GetParam().make();
+  }
+
   ObjectStore& store() { return subject_->store(); }
 
   std::vector<std::string> names(std::string_view prefix, std::string_view after, size_t limit) {
@@ -74,7 +127,7 @@ class ObjectStoreConformance : public ::testing::TestWithParam<Implementation> {
   }
 
  private:
-  std::unique_ptr<Subject> subject_ = GetParam().make();
+  std::unique_ptr<Subject> subject_;
 };
 
 TEST_P(ObjectStoreConformance, GivesBackWhatWasPut) {
@@ -134,6 +187,19 @@ TEST_P(ObjectStoreConformance, RemovesAndForgivesAbsence) {
   EXPECT_TRUE(store().remove("never/was"));
   EXPECT_FALSE(store().head("x/y").value().has_value());
   EXPECT_EQ(names("", "", 10), std::vector<std::string>{"x/z"});
+}
+
+TEST_P(ObjectStoreConformance, RemovesManyAtOnce) {
+  std::vector<std::string> all;
+  for (int i = 0; i < 30; ++i) all.push_back(fmt::format("chunks/{:02x}/{}.1", i % 3, i));
+  for (const std::string& name : all) ASSERT_TRUE(store().put(name, "x"));
+  ASSERT_TRUE(store().put("chunks/00/kept", "x"));
+  all.push_back("never/was");
+  EXPECT_TRUE(store().remove_all(all));
+  EXPECT_EQ(names("", "", 100), std::vector<std::string>{"chunks/00/kept"});
+  EXPECT_TRUE(store().remove_all(all));
+  EXPECT_TRUE(store().remove_all({}));
+  EXPECT_EQ(store().remove_all(std::vector<std::string>{"chunks/00/kept", "../x"}).error().code, Code::kInvalid);
 }
 
 TEST_P(ObjectStoreConformance, RefusesNamesThatLeaveTheStore) {
@@ -215,12 +281,14 @@ TEST_P(ObjectStoreConformance, KeepsEveryNameOfManyWriters) {
   for (const ListedObject& object : page.objects) EXPECT_EQ(store().get(object.name, 0, 100).value(), object.name);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Stores, ObjectStoreConformance,
-    ::testing::Values(Implementation{"memory", [] { return std::make_unique<MemorySubject>(); }},
-                      Implementation{"directory", [] { return std::make_unique<DirectorySubject>(); }},
-                      Implementation{"wrapped", [] { return std::make_unique<WrappedSubject>(); }}),
-    [](const auto& test) { return std::string(test.param.name); });
+INSTANTIATE_TEST_SUITE_P(Stores, ObjectStoreConformance,
+                         ::testing::Values(Implementation{"memory", [] { return std::make_unique<MemorySubject>(); }},
+                                           Implementation{"directory",
+                                                          [] { return std::make_unique<DirectorySubject>(); }},
+                                           Implementation{"wrapped", [] { return std::make_unique<WrappedSubject>(); }},
+                                           Implementation{"s3", [] { return std::make_unique<S3Subject>(false); }},
+                                           Implementation{"real_s3", [] { return std::make_unique<S3Subject>(true); }}),
+                         [](const auto& test) { return std::string(test.param.name); });
 
 }  // namespace
 }  // namespace weir::object

@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "base/result.h"
 #include "base/sha256.h"
+#include "object/payload.h"
 
 namespace weir::object {
 
@@ -34,9 +35,9 @@ struct ListPage {
 /// ids, since a store may be hostile.
 ///
 /// Thread-safe. Every method blocks on disk or network, and may fail with Unavailable (out of reach now, the sentence
-/// names the store), Throttled (the store wants fewer requests) or Invalid (the name, or a store that belongs to
-/// another volume). Implementations: memory/, directory/. Wrappers: retrying/, faulty/. Conformance suite:
-/// conformance_test.cc.
+/// names the store), Throttled (the store asks for fewer requests), Timeout, Invalid (the name, or a store that belongs
+/// to another volume) or Access (the store refuses this machine's credentials).
+/// Implementations: memory/, directory/, s3/. Wrappers: retrying/, faulty/. Conformance suite: conformance_test.cc.
 class ObjectStore {
  public:
   virtual ~ObjectStore() = default;
@@ -49,8 +50,8 @@ class ObjectStore {
 
   /// Makes or replaces the object, whole or not at all for every reader. Durable when it returns. After an error it may
   /// or may not be there, but never in part. NoSpace: the store is full, nothing was left behind.
-  /// Requires: bytes.size() <= limits::kObjectBytes.
-  virtual Status put(std::string_view name, std::string_view bytes) = 0;
+  /// Requires: payload.bytes().size() <= limits::kObjectBytes.
+  virtual Status put(std::string_view name, const Payload& payload) = 0;
 
   /// Nothing when there is no such object.
   virtual Result<std::optional<ObjectInfo>> head(std::string_view name) = 0;
@@ -61,6 +62,9 @@ class ObjectStore {
 
   /// Absence is fine. When it returns the name is gone for every reader, and stays so after a power loss.
   virtual Status remove(std::string_view name) = 0;
+
+  /// The same for each of the names, in as few requests as the store can. After an error any of them may be gone.
+  virtual Status remove_all(std::span<const std::string> names) = 0;
 
   /// What and where it is, for messages: "directory /srv/store".
   virtual std::string describe() const = 0;

@@ -8,11 +8,13 @@
 #include "base/clock.h"
 #include "object/object_store.h"
 
-/// What a store URL names: a path, relative to the working directory if it does not start with '/', or file:///path.
-/// Anything else is Invalid, with a sentence for the user. All of these block. Requires: `clock` outlives the store.
+/// What a store URL names: a path, relative to the working directory if it does not start with '/', file:///path, or
+/// s3://bucket/prefix with options (docs/object-stores.md). Anything else is Invalid, with a sentence for the user. All
+/// of these block. Requires: `clock` outlives the store.
 namespace weir::object {
 
-/// The URL that means the same from every working directory, as it is kept in the volume's settings: file:///path.
+/// The URL that means the same from every working directory and environment, as it is kept in the volume's settings:
+/// file:///path, or s3:// with endpoint and region. Never with a secret in it.
 Result<std::string> canonical_store_url(std::string_view url);
 
 /// Makes an object store, or takes one that bears this `marker` already. The marker names the volume and its

@@ -6,9 +6,9 @@ namespace weir::vfs {
 
 Result<meta::CollectReport> collect_garbage(Core& core, bool ignore_grace, const meta::KeepGoing& keep_going) {
   MutexLock lock(core.collecting);
-  auto remove = [&](const std::string& name) -> Status {
+  auto remove = [&](std::span<const std::string> names) -> Status {
     FAULT_POINT("collect.remove.before");
-    TRY(core.store.remove(name));
+    TRY(core.store.remove_all(names));
     FAULT_POINT("collect.remove.after");
     return {};
   };

@@ -33,7 +33,7 @@ Result<bool> bring_to_store(Core& core, const ChunkId& id, const ChunkRecord& re
   Bytes bytes(record.length_bytes, '\0');
   auto cached = core.cache.read_chunk(id, std::span<char>(bytes.data(), bytes.size()));
   if (!cached || !*cached || chunk_id_of(bytes) != id) return false;
-  TRY(core.store.put(name, bytes));
+  TRY(core.store.put(name, {bytes, id.digest()}));
   return true;
 }
 

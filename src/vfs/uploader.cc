@@ -222,7 +222,7 @@ Status Uploader::upload(const Task& task) {
     return error(Code::kCorrupt, "chunk {} is not stored yet, and this node's copy of it is {}", task.id.hex(),
                  found ? "damaged" : "gone");
   FAULT_POINT("upload.put.before");
-  TRY(core_.store.put(name, bytes));
+  TRY(core_.store.put(name, {bytes, task.id.digest()}));
   FAULT_POINT("upload.put.after");
   MutexLock lock(mutex_);
   ++counters_.uploaded_chunks;

@@ -38,8 +38,8 @@ Result<Json> run_gc(Daemon& daemon, const Json& request, const ReportProgress& p
 
 Result<Json> run_unmounted_gc(OpenedVolume& opened, const Json& request, const ReportProgress& progress) {
   return described(meta::collect(
-      *opened.volume, json_flag(request, "now"), [&](const std::string& name) { return opened.store->remove(name); },
-      watcher_of(progress)));
+      *opened.volume, json_flag(request, "now"),
+      [&](std::span<const std::string> names) { return opened.store->remove_all(names); }, watcher_of(progress)));
 }
 
 }  // namespace weir

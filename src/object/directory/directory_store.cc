@@ -70,11 +70,11 @@ Result<std::optional<ObjectInfo>> DirectoryStore::head(std::string_view name) {
   return info_of(attributes);
 }
 
-Status DirectoryStore::put(std::string_view name, std::string_view bytes) {
+Status DirectoryStore::put(std::string_view name, const Payload& payload) {
   TRY(check_object_name(name));
-  CHECK(bytes.size() <= limits::kObjectBytes);
+  CHECK(payload.bytes().size() <= limits::kObjectBytes);
   ASSIGN_OR_RETURN(FileDescriptor root, enter());
-  Status done = put_below(root.get(), name, bytes);
+  Status done = put_below(root.get(), name, payload.bytes());
   if (!done) return error(done.error().code, "put {} into {}: {}", name, describe(), done.error().what);
   return {};
 }
@@ -164,6 +164,11 @@ Status DirectoryStore::remove(std::string_view name) {
   bool absent = errno == ENOENT || errno == ENOTDIR || errno == EISDIR;
   if (absent) return {};
   return error(code_of_store_errno(errno), "remove {}/{}: {}", path_, path, std::strerror(errno));
+}
+
+Status DirectoryStore::remove_all(std::span<const std::string> names) {
+  for (const std::string& name : names) TRY(remove(name));
+  return {};
 }
 
 }  // namespace weir::object

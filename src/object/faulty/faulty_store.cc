@@ -86,8 +86,8 @@ Result<size_t> FaultyStore::get_into(std::string_view name, uint64_t offset, std
   return damage(fault, buffer.first(got));
 }
 
-Status FaultyStore::put(std::string_view name, std::string_view bytes) {
-  return with<void>(begin(Operation::kPut), [&] { return store_.put(name, bytes); });
+Status FaultyStore::put(std::string_view name, const Payload& payload) {
+  return with<void>(begin(Operation::kPut), [&] { return store_.put(name, payload); });
 }
 
 Result<std::optional<ObjectInfo>> FaultyStore::head(std::string_view name) {
@@ -100,6 +100,10 @@ Result<ListPage> FaultyStore::list(std::string_view prefix, std::string_view aft
 
 Status FaultyStore::remove(std::string_view name) {
   return with<void>(begin(Operation::kRemove), [&] { return store_.remove(name); });
+}
+
+Status FaultyStore::remove_all(std::span<const std::string> names) {
+  return with<void>(begin(Operation::kRemove), [&] { return store_.remove_all(names); });
 }
 
 }  // namespace weir::object

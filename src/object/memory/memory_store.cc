@@ -18,11 +18,11 @@ Result<size_t> MemoryStore::get_into(std::string_view name, uint64_t offset, std
   return bytes.copy(buffer.data(), buffer.size(), offset);
 }
 
-Status MemoryStore::put(std::string_view name, std::string_view bytes) {
+Status MemoryStore::put(std::string_view name, const Payload& payload) {
   TRY(check_object_name(name));
-  CHECK(bytes.size() <= limits::kObjectBytes);
+  CHECK(payload.bytes().size() <= limits::kObjectBytes);
   MutexLock lock(mutex_);
-  objects_.insert_or_assign(std::string(name), Object{Bytes(bytes), clock_.realtime_ns()});
+  objects_.insert_or_assign(std::string(name), Object{Bytes(payload.bytes()), clock_.realtime_ns()});
   return {};
 }
 
@@ -52,6 +52,11 @@ Status MemoryStore::remove(std::string_view name) {
   TRY(check_object_name(name));
   MutexLock lock(mutex_);
   if (auto found = objects_.find(name); found != objects_.end()) objects_.erase(found);
+  return {};
+}
+
+Status MemoryStore::remove_all(std::span<const std::string> names) {
+  for (const std::string& name : names) TRY(remove(name));
   return {};
 }
 

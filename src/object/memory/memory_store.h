@@ -15,10 +15,11 @@ class MemoryStore : public ObjectStore {
   explicit MemoryStore(const Clock& clock) : clock_(clock) {}
 
   Result<size_t> get_into(std::string_view name, uint64_t offset, std::span<char> buffer) override;
-  Status put(std::string_view name, std::string_view bytes) override;
+  Status put(std::string_view name, const Payload& payload) override;
   Result<std::optional<ObjectInfo>> head(std::string_view name) override;
   Result<ListPage> list(std::string_view prefix, std::string_view after, size_t limit) override;
   Status remove(std::string_view name) override;
+  Status remove_all(std::span<const std::string> names) override;
   std::string describe() const override { return "memory"; }
 
  private:

@@ -82,16 +82,17 @@ Result<size_t> RetryingStore::get_into(std::string_view name, uint64_t offset, s
   return retry(Kind::kRead, "get", name, [&] { return store_.get_into(name, offset, buffer); });
 }
 
-bool RetryingStore::is_there(std::string_view name, std::string_view bytes) {
+bool RetryingStore::is_there(std::string_view name, const Payload& payload) {
   auto info = store_.head(name);
-  return info && *info && (*info)->size == bytes.size() && (*info)->sha256 && *(*info)->sha256 == sha256(bytes);
+  return info && *info && (*info)->size == payload.bytes().size() && (*info)->sha256 &&
+         *(*info)->sha256 == payload.digest();
 }
 
-Status RetryingStore::put(std::string_view name, std::string_view bytes) {
+Status RetryingStore::put(std::string_view name, const Payload& payload) {
   bool in_doubt = false;
   return retry(Kind::kWrite, "put", name, [&]() -> Status {
-    if (in_doubt && is_there(name, bytes)) return {};
-    Status done = store_.put(name, bytes);
+    if (in_doubt && is_there(name, payload)) return {};
+    Status done = store_.put(name, payload);
     in_doubt = !done && done.error().code != Code::kThrottled;
     return done;
   });
@@ -107,6 +108,11 @@ Result<ListPage> RetryingStore::list(std::string_view prefix, std::string_view a
 
 Status RetryingStore::remove(std::string_view name) {
   return retry(Kind::kWrite, "remove", name, [&] { return store_.remove(name); });
+}
+
+Status RetryingStore::remove_all(std::span<const std::string> names) {
+  if (names.empty()) return {};
+  return retry(Kind::kWrite, "remove", names.front(), [&] { return store_.remove_all(names); });
 }
 
 }  // namespace weir::object

@@ -22,10 +22,11 @@ class RetryingStore : public ObjectStore {
   RetryingStore(ObjectStore& store, Clock& clock, Random& random) : store_(store), clock_(clock), random_(random) {}
 
   Result<size_t> get_into(std::string_view name, uint64_t offset, std::span<char> buffer) override;
-  Status put(std::string_view name, std::string_view bytes) override;
+  Status put(std::string_view name, const Payload& payload) override;
   Result<std::optional<ObjectInfo>> head(std::string_view name) override;
   Result<ListPage> list(std::string_view prefix, std::string_view after, size_t limit) override;
   Status remove(std::string_view name) override;
+  Status remove_all(std::span<const std::string> names) override;
   std::string describe() const override { return store_.describe(); }
 
   /// Rates in requests a second that the store allows now; 0: as many as there are.
@@ -51,7 +52,7 @@ class RetryingStore : public ObjectStore {
   void note(Kind kind, const Error* failure, std::string_view action, std::string_view name, Tries& tries);
   /// Blocks: before a further attempt.
   void wait_before_next(const Tries& tries);
-  bool is_there(std::string_view name, std::string_view bytes);
+  bool is_there(std::string_view name, const Payload& payload);
   Brake& brake(Kind kind) REQUIRES(mutex_) { return kind == Kind::kRead ? reads_ : writes_; }
 
   ObjectStore& store_;

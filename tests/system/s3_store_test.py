@@ -1,0 +1,145 @@
+"""A volume whose contents are in S3: what was stored is there again on a machine that has nothing, with every server that runs here."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import harness
+from harness import WEIR, run
+
+sys.path.insert(0, os.path.join(harness.SOURCE, "tests", "servers"))
+import servers  # noqa: E402
+
+SECRETS = ("weir-secret",)
+
+
+class S3Volume:
+    """One made by `weir format` in a bucket, mounted with the credentials of its server."""
+
+    def __init__(self, server):
+        self.root = tempfile.mkdtemp(prefix="weir-s3-", dir=harness.SCRATCH)
+        self.meta = os.path.join(self.root, "meta")
+        self.mount_point = os.path.join(self.root, "mount")
+        self.cache = os.path.join(self.root, "cache")
+        self.log = os.path.join(self.root, "log")
+        os.mkdir(self.mount_point)
+        self.url = f"s3://{server.bucket}/some/prefix?endpoint={server.url}"
+        self.environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+            "HOME": self.root,
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_ACCESS_KEY_ID": server.credentials.access_key,
+            "AWS_SECRET_ACCESS_KEY": server.credentials.secret_key,
+        }
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.weir("umount", self.mount_point, check=False)
+        run("umount", "-l", self.mount_point, check=False)
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    def weir(self, *arguments, check=True, **environment):
+        return run(WEIR, *arguments, check=check, env={**self.environment, **environment})
+
+    def format(self, **environment):
+        return self.weir("format", self.meta, "--store", self.url, check=not environment, **environment)
+
+    def mount(self):
+        self.weir("mount", self.meta, self.mount_point, "--cache-dir", self.cache, "--log-file", self.log)
+
+    def path(self, *parts):
+        return os.path.join(self.mount_point, *parts)
+
+
+def make_tree(top):
+    """Files of every form that content has, some larger than a chunk."""
+    for name, size in (("empty", 0), ("inline", 100), ("small", 30_000), ("image", 5_000_000), ("large", 60_000_000)):
+        with open(os.path.join(top, name), "wb") as file:
+            file.write(os.urandom(size))
+
+
+class S3StoreTest(harness.SystemTest):
+    def with_every_server(self, work):
+        kinds = servers.available(servers.ALL)
+        self.assertTrue(kinds, "no S3 server can be started here")
+        for kind in kinds:
+            with self.subTest(server=kind.name), kind() as server, S3Volume(server) as volume:
+                print(f"with {server.describe()}", flush=True)
+                work(volume)
+
+    def test_what_is_stored_survives_the_loss_of_the_whole_cache(self):
+        def work(volume):
+            volume.format()
+            volume.mount()
+            make_tree(volume.mount_point)
+            before = harness.fingerprint(volume.mount_point)
+            volume.weir("sync", volume.mount_point, "--to", "stored")
+            volume.weir("umount", volume.mount_point)
+            shutil.rmtree(volume.cache)
+            volume.mount()
+            self.assertEqual(harness.fingerprint(volume.mount_point), before)
+            volume.weir("fsck", "--deep", volume.mount_point)
+            os.unlink(volume.path("large"))
+            volume.weir("gc", "--now", volume.mount_point)
+            volume.weir("umount", volume.mount_point)
+            volume.weir("fsck", "--deep", volume.meta)
+
+        self.with_every_server(work)
+
+    def test_no_secret_is_shown_or_kept(self):
+        with servers.FaultServer() as server, S3Volume(server) as volume:
+            texts = [volume.format().stdout]
+            volume.mount()
+            make_tree(volume.mount_point)
+            volume.weir("sync", volume.mount_point, "--to", "stored")
+            texts += [volume.weir("status", volume.mount_point).stdout, volume.weir("status", "--json", volume.mount_point).stdout]
+            self.assertIn("s3://bucket/some/prefix?endpoint=http://127.0.0.1", texts[1])
+            volume.weir("umount", volume.mount_point)
+            with open(volume.log, encoding="utf-8") as file:
+                texts.append(file.read())
+            for secret in (*SECRETS, server.credentials.access_key):
+                for text in texts:
+                    self.assertNotIn(secret, text)
+                found = subprocess.run(("grep", "-rlF", secret, volume.meta, volume.cache), capture_output=True, text=True, check=False)
+                self.assertEqual(found.stdout, "")
+
+    def test_credentials_reach_the_daemon_that_takes_over(self):
+        with servers.FaultServer() as server, S3Volume(server) as volume:
+            volume.format()
+            volume.mount()
+            volume.weir("upgrade", volume.mount_point)
+            with open(volume.path("after-upgrade"), "wb") as file:
+                file.write(os.urandom(200_000))
+            volume.weir("sync", volume.mount_point, "--to", "stored")
+
+    def test_wrong_settings_are_one_sentence_that_names_which(self):
+        with servers.FaultServer() as server, S3Volume(server) as volume:
+            for environment, words in (
+                ({"AWS_SECRET_ACCESS_KEY": "wrong"}, "the secret key is not that of this access key"),
+                ({"AWS_ACCESS_KEY_ID": "wrong"}, "does not know this access key"),
+                ({"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}, "there are no credentials for S3"),
+            ):
+                refused = volume.format(**environment)
+                self.assertEqual(refused.returncode, 1)
+                self.assertIn(words, refused.stderr)
+                self.assertEqual(refused.stderr.count("\n"), 1, refused.stderr)
+            url = volume.url
+            volume.url = url.replace("bucket", "no-such-bucket", 1)
+            refused = volume.weir("format", volume.meta, "--store", volume.url, check=False)
+            self.assertIn("the bucket does not exist", refused.stderr)
+            server.command("settings", clock_skew_ms=3_600_000)
+            volume.url = url
+            refused = volume.weir("format", volume.meta, "--store", volume.url, check=False)
+            self.assertIn("the clock of this machine is wrong", refused.stderr)
+            server.command("settings", clock_skew_ms=0)
+            refused = volume.weir("format", volume.meta, "--store", "s3://key:hushhush@bucket/x", check=False)
+            self.assertNotIn("hushhush", refused.stdout + refused.stderr)
+            volume.format()
+
+
+if __name__ == "__main__":
+    harness.main()
