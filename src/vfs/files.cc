@@ -150,7 +150,9 @@ Status Filesystem::flush(const Caller& /*caller*/, HandleId id, uint64_t lock_ow
   ASSIGN_OR_RETURN(auto handle, core_->handles.find(id));
   Status published = publish(*core_, {}, *handle->file);
   core_->locks.release_owner(handle->file->id, LockKind::kPosix, lock_owner);
-  return published;
+  // What others wrote and could not be published is tried again; a reader has nothing to do with it.
+  const bool changes = handle->writable() || (handle->flags & O_TRUNC) != 0;
+  return changes ? published : Status();
 }
 
 void Filesystem::release(const Caller& /*caller*/, HandleId id, std::optional<uint64_t> flock_owner) {
