@@ -1,8 +1,7 @@
 """Programs made to break filesystems, with verification: fio and stress-ng. Short here; WEIR_TEST_STRESS_SECONDS=600
-for the full form. WEIR_TEST_WEIR_OPTIONS has more options for `weir up`."""
+for the full form."""
 
 import os
-import shlex
 import shutil
 import subprocess
 import time
@@ -10,7 +9,6 @@ import time
 from harness import SystemTest, Volume, main, run
 
 SECONDS = float(os.environ.get("WEIR_TEST_STRESS_SECONDS", "8"))
-OPTIONS = shlex.split(os.environ.get("WEIR_TEST_WEIR_OPTIONS", ""))
 
 FIO_ENGINES = {
     "mmap": ["--ioengine=mmap"],
@@ -27,11 +25,6 @@ STRESSORS = """access chmod chown copy-file dentry dir dirdeep dup fallocate fcn
 AT_ONCE = 6
 
 
-class StressVolume(Volume):
-    def up(self):
-        self.weir("up", self.mount, "--dir", self.state, *OPTIONS, timeout=60)
-
-
 def known_stressors():
     """What this version of stress-ng has: names come and go."""
     usage = run("stress-ng", "--stressors").stdout
@@ -44,7 +37,7 @@ class Stress(SystemTest):
         for program in ("fio", "stress-ng"):
             if shutil.which(program) is None:
                 raise AssertionError(f"{program} is missing; run scripts/install-dependencies test")
-        cls.volume = StressVolume()
+        cls.volume = Volume()
         cls.volume.up()
 
     @classmethod
