@@ -6,8 +6,8 @@
 
 namespace weir::bench {
 
-/// What filling a cache from a directory of chunks costs without Weir: a program that reads the chunk files in parallel,
-/// checks each against its SHA-256, which is its name, and writes them into one file.
+/// What filling a cache from a directory of chunks costs without Weir: a program that reads the chunk files in
+/// parallel, checks each against its SHA-256, which is its name, and writes them into one file.
 class PlainFill {
  public:
   /// Makes `directory` with chunk files of 4 MiB, `bytes` in all. Blocks.
