@@ -19,12 +19,11 @@ bool Handle::writable() const { return (flags & O_ACCMODE) != O_RDONLY; }
 
 Result<Opened> Filesystem::open(const Caller& caller, KernelNode node, int flags) {
   if (auto before = opened_before(caller)) return *before;
-  auto handle = std::make_shared<Handle>();
+  auto handle = std::make_shared<Handle>(core_->files.acquire(node.inode()));
   handle->flags = flags;
-  handle->file = core_->files.acquire(node.inode());
   auto version = core_->version_of(*handle->file);
   if (!version) {
-    core_->let_go(std::move(handle->file));
+    core_->let_go(std::move(handle->use));
     return Failure(version.error());
   }
   if (handle->writable()) ++handle->file->writers;
@@ -39,7 +38,7 @@ Result<Opened> Filesystem::open(const Caller& caller, KernelNode node, int flags
   auto opened = truncated ? begin_open(*core_, *handle->file, flags) : Result<Opened>(Failure(truncated.error()));
   if (!opened) {
     if (handle->writable()) --handle->file->writers;
-    core_->let_go(std::move(handle->file));
+    core_->let_go(std::move(handle->use));
     return opened;
   }
   return add_handle(caller, std::move(handle), *opened);
@@ -137,7 +136,7 @@ Result<size_t> Filesystem::write(HandleId id, uint64_t offset, std::string_view 
       [&](Draft& draft, const Given& given) {
         return kept(draft).empty() ? Status() : draft.write(offset, kept(draft), given);
       }));
-  hash_behind_writer(*core_, handle->file.shared());
+  hash_behind_writer(*core_, handle->file);
   return bytes.size();
 }
 
@@ -168,18 +167,18 @@ void Filesystem::release(const Caller& /*caller*/, HandleId id, std::optional<ui
   if (removed->writable()) --file.writers;
   Status ended = end_open(*core_, file, removed->mode);
   if (published && ended) {
-    core_->let_go(std::move(removed->file));
+    core_->let_go(std::move(removed->use));
     return;
   }
   if (published && ended.error().code == Code::kBusy) {
-    core_->keep_unpublished(std::move(removed->file));
+    core_->keep_unpublished(std::move(removed->use));
     core_->janitor->wake();
     return;
   }
   if (published) published = ended;
   log::error("inode {} could not be published when it was closed, and is tried again: {}", file.id.value,
              published.error().what);
-  core_->keep_unpublished(std::move(removed->file));
+  core_->keep_unpublished(std::move(removed->use));
 }
 
 Status Filesystem::sync(const Caller& /*caller*/, HandleId id, bool /*data_only*/) {

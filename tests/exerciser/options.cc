@@ -39,18 +39,13 @@ uint64_t number(const char* text) {
 }  // namespace
 
 Options read_options(int argc, char** argv) {
-  static const option kOptions[] = {{"operations", required_argument, nullptr, 'o'},
-                                    {"processes", required_argument, nullptr, 'p'},
-                                    {"seed", required_argument, nullptr, 's'},
-                                    {"only", required_argument, nullptr, 'n'},
-                                    {"shared-files", required_argument, nullptr, 'f'},
-                                    {"disturb", required_argument, nullptr, 'd'},
-                                    {"disturb-every", required_argument, nullptr, 'e'},
-                                    {"trace", required_argument, nullptr, 't'},
-                                    {"unmap-before-close", no_argument, nullptr, 'u'},
-                                    {"no-unnamed-files", no_argument, nullptr, 'm'},
-                                    {"wait-for-room", no_argument, nullptr, 'w'},
-                                    {nullptr, 0, nullptr, 0}};
+  static const option kOptions[] = {
+      {"operations", required_argument, nullptr, 'o'},    {"processes", required_argument, nullptr, 'p'},
+      {"seed", required_argument, nullptr, 's'},          {"only", required_argument, nullptr, 'n'},
+      {"shared-files", required_argument, nullptr, 'f'},  {"disturb", required_argument, nullptr, 'd'},
+      {"disturb-every", required_argument, nullptr, 'e'}, {"trace", required_argument, nullptr, 't'},
+      {"unmap-before-close", no_argument, nullptr, 'u'},  {"no-unnamed-files", no_argument, nullptr, 'm'},
+      {"wait-for-room", no_argument, nullptr, 'w'},       {nullptr, 0, nullptr, 0}};
   Options options;
   for (int chosen = 0; (chosen = getopt_long(argc, argv, "", kOptions, nullptr)) != -1;) {
     switch (chosen) {
