@@ -55,12 +55,11 @@ bool Handle::writable() const { return (flags & O_ACCMODE) != O_RDONLY; }
 
 Result<Opened> Filesystem::open(const Caller& caller, KernelNode node, int flags) {
   if (auto before = opened_before(caller)) return *before;
-  auto handle = std::make_shared<Handle>();
+  auto handle = std::make_shared<Handle>(core_->files.acquire(node.inode()));
   handle->flags = flags;
-  handle->file = core_->files.acquire(node.inode());
   auto version = core_->version_of(*handle->file);
   if (!version) {
-    core_->let_go(std::move(handle->file));
+    core_->let_go(std::move(handle->use));
     return Failure(version.error());
   }
   if (handle->writable()) ++handle->file->writers;
@@ -75,7 +74,7 @@ Result<Opened> Filesystem::open(const Caller& caller, KernelNode node, int flags
   auto opened = truncated ? begin_open(*core_, *handle->file, flags) : Result<Opened>(Failure(truncated.error()));
   if (!opened) {
     if (handle->writable()) --handle->file->writers;
-    core_->let_go(std::move(handle->file));
+    core_->let_go(std::move(handle->use));
     return opened;
   }
   return add_handle(caller, std::move(handle), *opened);
@@ -173,7 +172,7 @@ Result<size_t> Filesystem::write(HandleId id, uint64_t offset, std::string_view 
       [&](Draft& draft, const Given& given) {
         return kept(draft).empty() ? Status() : draft.write(offset, kept(draft), given);
       }));
-  hash_behind_writer(*core_, handle->file.shared());
+  hash_behind_writer(*core_, handle->file);
   return bytes.size();
 }
 
@@ -186,7 +185,9 @@ Status Filesystem::flush(const Caller& /*caller*/, HandleId id, uint64_t lock_ow
   ASSIGN_OR_RETURN(auto handle, core_->handles.find(id));
   Status published = publish(*core_, {}, *handle->file);
   core_->locks.release_owner(handle->file->id, LockKind::kPosix, lock_owner);
-  return published;
+  // What others wrote and could not be published is tried again; a reader has nothing to do with it.
+  const bool changes = handle->writable() || (handle->flags & O_TRUNC) != 0;
+  return changes ? published : Status();
 }
 
 void Filesystem::release(const Caller& /*caller*/, HandleId id, std::optional<uint64_t> flock_owner) {
@@ -202,18 +203,18 @@ void Filesystem::release(const Caller& /*caller*/, HandleId id, std::optional<ui
   if (removed->writable()) --file.writers;
   Status ended = end_open(*core_, file, removed->mode);
   if (published && ended) {
-    core_->let_go(std::move(removed->file));
+    core_->let_go(std::move(removed->use));
     return;
   }
   if (published && ended.error().code == Code::kBusy) {
-    core_->keep_unpublished(std::move(removed->file));
+    core_->keep_unpublished(std::move(removed->use));
     core_->janitor->wake();
     return;
   }
   if (published) published = ended;
   log::error("inode {} could not be published when it was closed, and is tried again: {}", file.id.value,
              published.error().what);
-  core_->keep_unpublished(std::move(removed->file));
+  core_->keep_unpublished(std::move(removed->use));
 }
 
 bool Filesystem::sync_waits_for_store() const { return core_->options.durability != Durability::kLocal; }
