@@ -41,9 +41,9 @@ std::optional<std::string> range_header(const Response& response) {
   return std::nullopt;
 }
 
-void set_header(Response& response, std::string_view name, std::string value) {
+void set_header(Response& response, std::string_view name, const std::string& value) {
   for (auto& header : response.headers) {
-    if (header.first == name) header.second = std::move(value);
+    if (header.first == name) header.second = value;
   }
 }
 
