@@ -40,8 +40,8 @@ Result<std::vector<bool>> Cache::State::check_chunks(const UnstoredImage& row) {
 
 Status Cache::State::recover_unstored(const Journal::ImageRecord& record, const LostContent& lost) {
   UnstoredImage row = record.row;
+  // The row goes on naming the staging file: another power loss may undo the file's new name.
   ASSIGN_OR_RETURN(bool renamed, finish_seal(row));
-  row.staging_id = 0;
   ASSIGN_OR_RETURN(std::vector<bool> intact, check_chunks(row));
   std::vector<ChunkId> lost_chunks;
   std::vector<IndexedChunk> kept;

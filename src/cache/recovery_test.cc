@@ -50,6 +50,24 @@ TEST_F(RecoveryTest, a_file_is_not_longer_because_a_power_loss_took_the_size_tha
   EXPECT_EQ(fs::file_size(layout_.final_image(written.id())), kMib + 5000);
 }
 
+TEST_F(RecoveryTest, a_second_power_loss_that_undoes_a_new_name_given_after_the_first_takes_nothing) {
+  TestContent written = content(1, 5 * kMib);
+  auto staging = cache_->new_staging().value();
+  const std::string staged = layout_.staging(staging->id());
+  ASSERT_TRUE(staging->write(0, written.bytes));
+  ASSERT_TRUE(staging->save_record("record"));
+  ASSERT_TRUE(staging->sync());
+  ASSERT_TRUE(cache_->seal(staging, written.manifest, {true, true}));
+  const std::string part = layout_.partial_image(written.id());
+  for (int losses = 0; losses < 2; ++losses) {
+    cache_.reset();
+    fs::rename(part, staged);
+    reopen_after_power_loss();
+  }
+  EXPECT_TRUE(opened(written)->complete());
+  EXPECT_TRUE(bytes_of(*opened(written)) == written.bytes);
+}
+
 TEST_F(RecoveryTest, leftover_files_that_nothing_names_are_removed_when_the_index_is_new) {
   TestContent stray = content(1, kMib);
   TestContent kept = content(2, kMib);

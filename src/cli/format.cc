@@ -37,7 +37,8 @@ class Format : public Command {
             "runs the command.",
         .examples = {"weir format /srv/weir/meta --store /mnt/objects/weir",
                      "weir format postgres://weir@db/weir --store /mnt/nfs/weir --name models",
-                     "weir format postgres://weir@db/weir --store 's3://bucket/weir?region=eu-west-1'"},
+                     "weir format postgres://weir@db/weir --store 's3://bucket/weir?region=eu-west-1'",
+                     "weir format /srv/weir/meta --store /mnt/objects/weir --durability stored"},
     };
   }
 
@@ -50,17 +51,27 @@ class Format : public Command {
     app.add_option("--name", name_, "Name of the volume, which df and mount show. Default: the last part of META_URL.")
         ->type_name("NAME")
         ->check(not_empty("the name"));
+    app.add_option("--durability", durability_,
+                   "How safe a file is when fsync returns: local (on this machine's disk), zone (on a second machine; "
+                   "as stored while a zone has one), or stored (in the object store). A mount may choose otherwise. "
+                   "Default: local.")
+        ->type_name("STATE")
+        ->check(one_of({"local", "zone", "stored"}));
   }
 
   Result<Outcome> run(bool) override {
     ASSIGN_OR_RETURN(MetadataUrl metadata, parse_metadata_url(metadata_));
     if (name_.empty()) name_ = default_name(metadata);
-    ASSIGN_OR_RETURN(VolumeSettings settings, format_volume({metadata, store_, name_, false}));
+    ASSIGN_OR_RETURN(
+        VolumeSettings settings,
+        format_volume(
+            {.metadata = metadata, .store_url = store_, .name = name_, .durability = *durability_of(durability_)}));
     Json json;
     json["name"] = settings.name;
     json["id"] = settings.volume_id;
     json["metadata"] = metadata.display;
     json["store"] = settings.store_url;
+    json["durability"] = durability_name(settings.durability);
     return Outcome{json_document(json),
                    fmt::format("created volume {} ({})\nmount it with: weir mount {} MOUNTPOINT\n", settings.name,
                                settings.volume_id, metadata.display),
@@ -71,6 +82,7 @@ class Format : public Command {
   std::string metadata_;
   std::string store_;
   std::string name_;
+  std::string durability_ = "local";
 };
 
 }  // namespace

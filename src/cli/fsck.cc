@@ -21,6 +21,18 @@ std::string detail_of(const Json& progress) {
   return done > 0 ? fmt::format("{}: {}", phase, done) : phase;
 }
 
+uint64_t found(const Json& result) { return json_number(result, "problem_count").value_or(0); }
+
+uint64_t repaired(const Json& result) { return json_number(result, "repaired_count").value_or(0); }
+
+/// Problems that are still there.
+uint64_t left(const Json& result) { return found(result) - repaired(result); }
+
+std::string found_and_repaired(const Json& result) {
+  return fmt::format("{} found, {} repaired", counted(found(result), "problem"),
+                     left(result) == 0 ? "all" : std::to_string(repaired(result)));
+}
+
 std::string describe(const Json& result) {
   auto number = [&](const char* key) { return json_number(result, key).value_or(0); };
   std::string text;
@@ -35,8 +47,8 @@ std::string describe(const Json& result) {
                       counted(number("chunks"), "chunk"), format_bytes(number("content_bytes")),
                       counted(number("objects"), "object"), format_bytes(number("object_bytes")));
   if (json_flag(result, "deep")) text += fmt::format(", {} read and right", number("verified_objects"));
-  text += json_flag(result, "clean") ? "\nclean\n" : "\n";
-  return text;
+  if (json_flag(result, "clean")) return text + "\nclean\n";
+  return text + (left(result) == 0 ? "\n" + found_and_repaired(result) + "\n" : "\n");
 }
 
 class Fsck : public Command {
@@ -63,7 +75,7 @@ class Fsck : public Command {
             "the "
             "file, and finds again. docs/fsck.md lists every kind of problem.",
         .examples = {"weir fsck /data", "weir fsck rocksdb:///srv/weir/meta --deep --repair"},
-        .failures = "Problems were found (repaired ones included), or the check could not be done.",
+        .failures = "Problems were found that are still there, or the check could not be done.",
     };
   }
 
@@ -89,11 +101,9 @@ class Fsck : public Command {
         });
     TRY(result);
     Outcome outcome{json_document(*result), describe(*result), 0, ""};
-    if (!json_flag(*result, "clean")) {
-      uint64_t found = json_number(*result, "problem_count").value_or(0);
+    if (left(*result) > 0) {
       outcome.exit_code = 1;
-      outcome.complaint = fmt::format("{} found, {} repaired", counted(found, "problem"),
-                                      json_number(*result, "repaired_count").value_or(0));
+      outcome.complaint = found_and_repaired(*result);
     }
     return outcome;
   }

@@ -17,6 +17,7 @@ namespace {
 
 constexpr uint64_t kCacheBytesMin = 64u << 20;
 constexpr int64_t kReadTimeoutMinMs = 1000;
+constexpr uint64_t kUploadLimitMin = 1024;
 
 log::Level level_of(const std::string& name) {
   if (name == "debug") return log::Level::kDebug;
@@ -53,6 +54,15 @@ void MountOptions::add_to(CLI::App& app) {
                  "How long a read waits for content that is out of reach before it fails. Default: 60s.")
       ->type_name("TIME")
       ->check(duration_of_at_least(kReadTimeoutMinMs));
+  app.add_option(
+         "--durability", durability_,
+         "How safe a file is when fsync returns: local, zone or stored; see weir format. Default: the volume's.")
+      ->type_name("STATE")
+      ->check(one_of({"local", "zone", "stored"}));
+  app.add_option("--upload-limit", upload_limit_,
+                 "Most that is sent to the object store in a second, such as 200MiB. Default: no limit.")
+      ->type_name("SIZE")
+      ->check(size_of_at_least(kUploadLimitMin));
   app.add_flag(
       "--foreground", foreground_,
       "Do not go into the background; for service managers, which are told when the mount is ready (sd_notify).");
@@ -88,6 +98,8 @@ MountConfig MountOptions::config() const {
   // 0 stands for the default there; one byte is as good as none.
   if (!cache_reserve_.empty()) config.reserve_bytes = std::max<uint64_t>(1, parse_bytes(cache_reserve_).value_or(0));
   config.read_timeout_ms = parse_duration_ms(read_timeout_).value_or(config.read_timeout_ms);
+  config.durability = durability_of(durability_);
+  if (!upload_limit_.empty()) config.upload_bytes_per_second = parse_bytes(upload_limit_).value_or(0);
   if (allow_other_ || no_allow_other_) config.allow_other = allow_other_;
   config.over_files = nonempty_;
   config.passthrough = passthrough_of(passthrough_);

@@ -26,6 +26,8 @@ class MountOptions {
   std::string cache_size_;
   std::string cache_reserve_;
   std::string read_timeout_ = "60s";
+  std::string durability_;
+  std::string upload_limit_;
   std::string log_file_;
   std::string log_level_ = "info";
   std::string passthrough_ = "auto";

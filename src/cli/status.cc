@@ -35,8 +35,9 @@ std::string cache_line(const Json& status) {
 std::string upload_line(const Json& status) {
   uint64_t backlog = number(status, "upload", "backlog_bytes");
   if (backlog == 0) return "all is stored";
-  return fmt::format("{} of {} to go, the oldest for {}", format_bytes(backlog),
+  return fmt::format("{} of {} to go at {}/s, the oldest for {}", format_bytes(backlog),
                      counted(number(status, "upload", "backlog_contents"), "content"),
+                     format_bytes(number(status, "upload", "bytes_per_second")),
                      duration_text(number(status, "upload", "oldest_age_ms") / 1000));
 }
 

@@ -8,6 +8,7 @@ namespace weir::fuse {
 
 SlowPools::SlowPools()
     : waiting_("weir-wait", limits::kFuseWaitThreads, limits::kFuseSlowQueue),
+      uploading_("weir-stored", limits::kFuseUploadWaitThreads, limits::kFuseSlowQueue),
       publishing_("weir-publish", limits::kFusePublishThreads, limits::kFuseSlowQueue) {}
 
 void SlowPools::run(ThreadPool& pool, Responder responder, Job job) {

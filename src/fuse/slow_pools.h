@@ -8,8 +8,9 @@
 
 namespace weir::fuse {
 
-/// Where requests go that would keep a worker of the channel busy for long. Two pools, so that files can be closed
-/// while reads wait for an object store that is out of reach. The destructor finishes what is queued. Thread-safe.
+/// Where requests go that would keep a worker of the channel busy for long. Three pools, so that files can be read and
+/// closed while others wait for an object store that is out of reach. The destructor finishes what is queued.
+/// Thread-safe.
 class SlowPools {
  public:
   using Job = std::function<void(Responder)>;
@@ -18,6 +19,8 @@ class SlowPools {
 
   /// For what may wait for the object store. Blocks: only when the queue is full; then the caller runs the job itself.
   void wait_for_store(Responder responder, Job job) { run(waiting_, std::move(responder), std::move(job)); }
+  /// For what may wait for an upload to the object store. Blocks as above.
+  void wait_for_upload(Responder responder, Job job) { run(uploading_, std::move(responder), std::move(job)); }
   /// For what hashes, writes or syncs much. Blocks as above.
   void publish(Responder responder, Job job) { run(publishing_, std::move(responder), std::move(job)); }
 
@@ -25,6 +28,7 @@ class SlowPools {
   static void run(ThreadPool& pool, Responder responder, Job job);
 
   ThreadPool waiting_;
+  ThreadPool uploading_;
   ThreadPool publishing_;
 };
 

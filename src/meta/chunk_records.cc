@@ -42,6 +42,15 @@ Result<std::vector<std::optional<ChunkRecord>>> chunk_records(Volume& volume, co
   return records;
 }
 
+std::string_view state_name(ContentState state) {
+  switch (state) {
+    case ContentState::kLocal: return "local";
+    case ContentState::kZone: return "zone";
+    case ContentState::kStored: return "stored";
+  }
+  return "local";
+}
+
 Result<ContentState> content_state(Volume& volume, const Inode& inode) {
   if (inode.content.form == Content::Form::kInline) return ContentState::kStored;
   ASSIGN_OR_RETURN(std::vector<ChunkId> ids, load_chunks(volume, inode));

@@ -58,6 +58,8 @@ Result<bool> chunk_is_wanted(Volume& volume, const ChunkId& id);
 Status drop_duty(Volume& volume, const ChunkId& id);
 
 enum class ContentState { kLocal, kZone, kStored };
+/// "local", "zone", "stored".
+std::string_view state_name(ContentState state);
 /// Derived from the chunks' records; inline content is as safe as the engine: kStored.
 Result<ContentState> content_state(Volume& volume, const Inode& inode);
 

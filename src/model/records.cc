@@ -73,10 +73,23 @@ Result<ChunkRecord> ChunkRecord::decode(std::string_view bytes) {
   return record;
 }
 
+std::string_view durability_name(Durability durability) { return kDurabilityNames[static_cast<size_t>(durability)]; }
+
+std::optional<Durability> durability_of(std::string_view name) {
+  for (const Durability durability : {Durability::kLocal, Durability::kZone, Durability::kStored})
+    if (durability_name(durability) == name) return durability;
+  return std::nullopt;
+}
+
 Bytes VolumeSettings::encode() const {
   Encoder encoder;
   encoder.u8(kVersion).u32(oldest_reader).u32(oldest_writer).sized(volume_id).sized(incarnation).sized(name);
-  encoder.sized(store_url).u64(name_hash_key[0]).u64(name_hash_key[1]).i64(created_ns).i64(grace_ms);
+  encoder.sized(store_url)
+      .u64(name_hash_key[0])
+      .u64(name_hash_key[1])
+      .i64(created_ns)
+      .i64(grace_ms)
+      .u8(static_cast<uint8_t>(durability));
   return std::move(encoder).take();
 }
 
@@ -96,7 +109,12 @@ Result<VolumeSettings> VolumeSettings::decode(std::string_view bytes) {
   settings.name_hash_key[1] = decoder.u64();
   settings.created_ns = decoder.i64();
   settings.grace_ms = decoder.i64();
+  // Volumes made before there was a choice have none.
+  const uint8_t durability = decoder.failed() || decoder.remaining() == 0 ? 0 : decoder.u8();
   TRY(decoder.finish("volume settings"));
+  if (durability > static_cast<uint8_t>(Durability::kStored))
+    return error(Code::kCorrupt, "volume settings name durability {}", durability);
+  settings.durability = static_cast<Durability>(durability);
   return settings;
 }
 

@@ -49,6 +49,17 @@ struct ChunkRecord {
 };
 
 /// Value of the `F` row: what is fixed at format, and who may work on the volume.
+/// How safe what was fsynced is when fsync returns, from less to more.
+enum class Durability : uint8_t {
+  kLocal = 0,   // on this node's disk
+  kZone = 1,    // on a second node of the zone; while there is none, as kStored
+  kStored = 2,  // in the object store
+};
+inline constexpr std::string_view kDurabilityNames[] = {"local", "zone", "stored"};
+std::string_view durability_name(Durability durability);
+/// Nothing for other names.
+std::optional<Durability> durability_of(std::string_view name);
+
 struct VolumeSettings {
   std::string volume_id;    // 32 hex digits, random
   std::string incarnation;  // 32 hex digits, random; new whenever the database is copied or restored
@@ -59,6 +70,7 @@ struct VolumeSettings {
   uint64_t name_hash_key[2] = {0, 0};
   int64_t created_ns = 0;
   int64_t grace_ms = 3'600'000;  // how long superseded content stays readable
+  Durability durability = Durability::kLocal;
 
   Bytes encode() const;
   static Result<VolumeSettings> decode(std::string_view bytes);

@@ -60,17 +60,9 @@ Result<uint64_t> sync_file(Core& core, InodeId id, meta::ContentState state, con
   Status synced = sync_published(core, *file);
   core.let_go(std::move(file));
   TRY(synced);
-  while (true) {
-    ASSIGN_OR_RETURN(Inode inode, meta::get_inode(core.volume, id));
-    // A zone of one node has no second one: there, `zone` is as safe as `stored`.
-    if (state == meta::ContentState::kLocal) return inode.size;
-    ASSIGN_OR_RETURN(auto now, meta::content_state(core.volume, inode));
-    if (now == meta::ContentState::kStored) return inode.size;
-    if (!core.uploader) return error(Code::kUnavailable, "uploads are switched off on this mount");
-    if (!keep_going()) return error(Code::kInterrupted, "stopped while waiting for the upload");
-    core.uploader->wake();
-    core.volume.clock().sleep_ms(kPollMs);
-  }
+  if (state != meta::ContentState::kLocal) TRY(wait_until_stored(core, id, keep_going));
+  ASSIGN_OR_RETURN(Inode inode, meta::get_inode(core.volume, id));
+  return inode.size;
 }
 
 Result<uint64_t> warm_file(Core& core, const Inode& inode) {

@@ -62,7 +62,9 @@ struct UploadStatus {
   int64_t oldest_age_ms = 0;
   uint64_t uploaded_bytes = 0;  // since the start
   uint64_t uploaded_chunks = 0;
+  uint64_t bytes_per_second = 0;    // lately
   uint64_t deduplicated_bytes = 0;  // already in the store
+  uint64_t found_bytes = 0;         // sent by an attempt whose end nobody saw, and found in the store
   uint64_t errors = 0;
   std::string last_error;
 };

@@ -1,6 +1,8 @@
 // Operations on attributes.
 #include "meta/attributes.h"
 
+#include "meta/content.h"
+
 #include "vfs/bring.h"
 #include "vfs/core.h"
 #include "vfs/filesystem.h"
@@ -11,6 +13,7 @@ namespace weir::vfs {
 namespace {
 
 constexpr std::string_view kControlXattr = "user.weir.control";
+constexpr std::string_view kStateXattr = "user.weir.state";
 
 Status truncate(Core& core, File& file, uint64_t size) {
   if (size > limits::kFileBytes) return error(Code::kTooLarge, "a file has at most {} bytes", limits::kFileBytes);
@@ -63,6 +66,13 @@ Result<Attributes> Filesystem::set_attributes(const Caller& caller, KernelNode n
 Result<Bytes> Filesystem::get_xattr(KernelNode node, std::string_view name) {
   if (node.inode() == kRootInode && name == kControlXattr && !core_->options.control_path.empty())
     return core_->options.control_path;
+  if (name == kStateXattr) {
+    ASSIGN_OR_RETURN(Inode inode, meta::get_inode(core_->volume, node.inode()));
+    if (inode.type != FileType::kFile)
+      return error(Code::kNoAttribute, "inode {} has no content that could be stored", inode.id.value);
+    ASSIGN_OR_RETURN(meta::ContentState state, meta::content_state(core_->volume, inode));
+    return Bytes(meta::state_name(state));
+  }
   return meta::get_xattr(core_->volume, node.inode(), name);
 }
 

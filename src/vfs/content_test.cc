@@ -390,5 +390,29 @@ TEST_F(SeekTest, small_files_are_data_throughout) {
   }
 }
 
+TEST_F(ContentInMemoryTest, a_close_while_other_calls_use_the_handle_does_not_kill_the_daemon) {
+  for (int round = 0; round < 200; ++round) {
+    const std::string name = name_of("file", static_cast<uint64_t>(round));
+    const HandleId handle = test_.volume.create(name);
+    std::atomic<bool> closed = false;
+    std::vector<std::thread> others;
+    for (int other = 0; other < 2; ++other) {
+      others.emplace_back([&] {
+        // The kernel sends nothing after RELEASE; somebody who pretends to be one may.
+        while (!closed) {
+          Status done = test_.volume.write(handle, 0, "bytes");
+          if (done) done = test_.volume.flush(handle);
+          EXPECT_TRUE(done || done.error().code == Code::kBadHandle);
+        }
+      });
+    }
+    std::this_thread::sleep_for(std::chrono::microseconds(200));
+    test_.volume.release(handle);
+    closed = true;
+    for (std::thread& other : others) other.join();
+    EXPECT_DONE(test_.volume.unlink(name));
+  }
+}
+
 }  // namespace
 }  // namespace weir::vfs

@@ -14,17 +14,52 @@
 
 namespace weir::vfs {
 
+namespace {
+
+/// On this node's disk.
+Status sync_here(Core& core, File& file) {
+  FileDescriptor staged;  // of its own: the draft may be published meanwhile
+  auto has_staging = [&]() REQUIRES(file.mutex) {
+    return file.draft && file.draft->changed() && file.draft->staging() != nullptr && !file.draft->live();
+  };
+  {
+    MutexLock lock(file.mutex);
+    if (has_staging()) {
+      staged.reset(::fcntl(file.draft->staging()->fd(), F_DUPFD_CLOEXEC, 3));
+      if (!staged.valid()) return errno_error(errno, "sync: no descriptor is free");
+    }
+  }
+  if (staged.valid()) TRY(io::sync_data(staged.get(), "staging"));
+  bool recorded = false;
+  {
+    MutexLock lock(file.mutex);
+    if (has_staging()) {
+      // Again, for what was written meanwhile: the record must not speak of bytes that a power loss could take.
+      TRY(io::sync_data(file.draft->staging()->fd(), "staging"));
+      TRY(file.draft->save_record(file.id));
+      recorded = true;
+    }
+  }
+  if (recorded) {
+    TRY(core.cache.sync_journal());
+  } else {
+    TRY(publish(core, {}, file));
+  }
+  return sync_published(core, file);
+}
+
+}  // namespace
+
 bool Handle::readable() const { return (flags & O_ACCMODE) != O_WRONLY; }
 bool Handle::writable() const { return (flags & O_ACCMODE) != O_RDONLY; }
 
 Result<Opened> Filesystem::open(const Caller& caller, KernelNode node, int flags) {
   if (auto before = opened_before(caller)) return *before;
-  auto handle = std::make_shared<Handle>();
+  auto handle = std::make_shared<Handle>(core_->files.acquire(node.inode()));
   handle->flags = flags;
-  handle->file = core_->files.acquire(node.inode());
   auto version = core_->version_of(*handle->file);
   if (!version) {
-    core_->let_go(std::move(handle->file));
+    core_->let_go(std::move(handle->use));
     return Failure(version.error());
   }
   if (handle->writable()) ++handle->file->writers;
@@ -39,7 +74,7 @@ Result<Opened> Filesystem::open(const Caller& caller, KernelNode node, int flags
   auto opened = truncated ? begin_open(*core_, *handle->file, flags) : Result<Opened>(Failure(truncated.error()));
   if (!opened) {
     if (handle->writable()) --handle->file->writers;
-    core_->let_go(std::move(handle->file));
+    core_->let_go(std::move(handle->use));
     return opened;
   }
   return add_handle(caller, std::move(handle), *opened);
@@ -137,7 +172,7 @@ Result<size_t> Filesystem::write(HandleId id, uint64_t offset, std::string_view 
       [&](Draft& draft, const Given& given) {
         return kept(draft).empty() ? Status() : draft.write(offset, kept(draft), given);
       }));
-  hash_behind_writer(*core_, handle->file.shared());
+  hash_behind_writer(*core_, handle->file);
   return bytes.size();
 }
 
@@ -150,7 +185,9 @@ Status Filesystem::flush(const Caller& /*caller*/, HandleId id, uint64_t lock_ow
   ASSIGN_OR_RETURN(auto handle, core_->handles.find(id));
   Status published = publish(*core_, {}, *handle->file);
   core_->locks.release_owner(handle->file->id, LockKind::kPosix, lock_owner);
-  return published;
+  // What others wrote and could not be published is tried again; a reader has nothing to do with it.
+  const bool changes = handle->writable() || (handle->flags & O_TRUNC) != 0;
+  return changes ? published : Status();
 }
 
 void Filesystem::release(const Caller& /*caller*/, HandleId id, std::optional<uint64_t> flock_owner) {
@@ -166,51 +203,36 @@ void Filesystem::release(const Caller& /*caller*/, HandleId id, std::optional<ui
   if (removed->writable()) --file.writers;
   Status ended = end_open(*core_, file, removed->mode);
   if (published && ended) {
-    core_->let_go(std::move(removed->file));
+    core_->let_go(std::move(removed->use));
     return;
   }
   if (published && ended.error().code == Code::kBusy) {
-    core_->keep_unpublished(std::move(removed->file));
+    core_->keep_unpublished(std::move(removed->use));
     core_->janitor->wake();
     return;
   }
   if (published) published = ended;
   log::error("inode {} could not be published when it was closed, and is tried again: {}", file.id.value,
              published.error().what);
-  core_->keep_unpublished(std::move(removed->file));
+  core_->keep_unpublished(std::move(removed->use));
 }
 
-Status Filesystem::sync(const Caller& /*caller*/, HandleId id, bool /*data_only*/) {
+bool Filesystem::sync_waits_for_store() const { return core_->options.durability != Durability::kLocal; }
+
+bool Filesystem::syncs_writes(HandleId id) {
+  auto handle = core_->handles.find(id);
+  return handle && ((*handle)->flags & O_DSYNC) != 0;
+}
+
+Status Filesystem::sync(const Caller& /*caller*/, HandleId id, bool /*data_only*/,
+                        const std::function<bool()>& keep_going) {
   ASSIGN_OR_RETURN(auto handle, core_->handles.find(id));
-  File& file = *handle->file;
-  FileDescriptor staged;  // of its own: the draft may be published meanwhile
-  auto has_staging = [&]() REQUIRES(file.mutex) {
-    return file.draft && file.draft->changed() && file.draft->staging() != nullptr && !file.draft->live();
-  };
-  {
-    MutexLock lock(file.mutex);
-    if (has_staging()) {
-      staged.reset(::fcntl(file.draft->staging()->fd(), F_DUPFD_CLOEXEC, 3));
-      if (!staged.valid()) return errno_error(errno, "sync: no descriptor is free");
-    }
-  }
-  if (staged.valid()) TRY(io::sync_data(staged.get(), "staging"));
-  bool recorded = false;
-  {
-    MutexLock lock(file.mutex);
-    if (has_staging()) {
-      // Again, for what was written meanwhile: the record must not speak of bytes that a power loss could take.
-      TRY(io::sync_data(file.draft->staging()->fd(), "staging"));
-      TRY(file.draft->save_record(file.id));
-      recorded = true;
-    }
-  }
-  if (recorded) {
-    TRY(core_->cache.sync_journal());
-  } else {
-    TRY(publish(*core_, {}, file));
-  }
-  return sync_published(*core_, file);
+  TRY(sync_here(*core_, *handle->file));
+  if (!sync_waits_for_store()) return {};
+  TRY(publish(*core_, {}, *handle->file));
+  Status stored = wait_until_stored(*core_, handle->file->id, keep_going);
+  // Nobody can look for a file that has lost its last name.
+  return !stored && stored.error().code == Code::kNotFound ? Status() : stored;
 }
 
 }  // namespace weir::vfs

@@ -7,10 +7,12 @@
 #include <string_view>
 #include <vector>
 
+#include "base/limits.h"
 #include "base/shared_memory.h"
 #include "cache/cache.h"
 #include "meta/attributes.h"
 #include "meta/names.h"
+#include "model/records.h"
 #include "object/object_store.h"
 #include "vfs/backing_files.h"
 #include "vfs/kernel_cache.h"
@@ -23,7 +25,10 @@ struct FilesystemOptions {
   std::string control_path;          // told to who asks for the root's xattr user.weir.control
   int64_t read_timeout_ms = 60'000;  // a read that nobody can serve waits no longer than this
   size_t fetch_threads = 8;
-  size_t upload_threads = 4;
+  Durability durability = Durability::kLocal;  // of fsync and O_SYNC
+  size_t upload_threads = 32;                  // most of them wait for the store's answers
+  uint64_t upload_memory_bytes = limits::kUploadMemoryBytes;
+  uint64_t upload_bytes_per_second = 0;  // 0: no limit
   size_t hash_threads = 2;
   std::shared_ptr<SharedMemory> memory;  // for handles and small drafts; null: a new one
   bool upload = true;                    // false: leave it to the next mount (tests)
@@ -104,7 +109,12 @@ class Filesystem {
   /// Ends the handle; a flock of `flock_owner` goes with it. Never fails for the caller: what cannot be published stays
   /// staged and is logged.
   void release(const Caller& caller, HandleId handle, std::optional<uint64_t> flock_owner);
-  Status sync(const Caller& caller, HandleId handle, bool data_only);
+  /// What was written until now is as safe as the mount's durability says when it returns. Beyond kLocal that waits for
+  /// the object store, however long, until `keep_going` says no: then Interrupted.
+  Status sync(const Caller& caller, HandleId handle, bool data_only, const std::function<bool()>& keep_going);
+  bool sync_waits_for_store() const;
+  /// The handle was opened with O_SYNC or O_DSYNC: every write of a program to it is followed by a sync().
+  bool syncs_writes(HandleId handle);
   /// fallocate(2): mode bits as the kernel has them.
   Status allocate(const Caller& caller, HandleId handle, uint32_t mode, uint64_t offset, uint64_t length);
   /// SEEK_DATA and SEEK_HOLE; NoDevice behind the end.

@@ -16,7 +16,11 @@ namespace weir::vfs {
 
 /// One open(2) of a file.
 struct Handle {
-  FileRef file;
+  explicit Handle(FileRef of) : file(of.shared()), use(std::move(of)) {}
+
+  // Calls that are under way when it is closed go on with this; a kernel that works has none.
+  const std::shared_ptr<File> file;
+  FileRef use;  // taken away by who closes it
   int flags = 0;
   OpenMode mode = OpenMode::kCached;
   bool readable() const;

@@ -83,9 +83,8 @@ Result<CreatedFile> Filesystem::create_unnamed(const Caller& caller, KernelNode 
 
 Result<CreatedFile> Filesystem::open_new(const Caller& caller, const Inode& inode, int open_flags) {
   if (auto before = opened_before(caller)) return CreatedFile{core_->entry_of(inode, core_->publications), *before};
-  auto handle = std::make_shared<Handle>();
+  auto handle = std::make_shared<Handle>(core_->files.acquire(inode.id));
   handle->flags = open_flags;
-  handle->file = core_->files.acquire(inode.id);
   if (handle->writable()) ++handle->file->writers;
   {
     MutexLock lock(handle->file->mutex);

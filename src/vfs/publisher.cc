@@ -14,6 +14,8 @@ namespace weir::vfs {
 
 namespace {
 
+constexpr int64_t kPollMs = 10;
+
 Result<ChunkId> hash_task(const Draft::HashTask& task) {
   thread_local Bytes buffer;
   buffer.resize(limits::kChunkBytes);
@@ -275,6 +277,18 @@ Status sync_published(Core& core, File& file) {
     if (file.version == version) file.unsynced = false;
   }
   return core.barrier();
+}
+
+Status wait_until_stored(Core& core, InodeId id, const std::function<bool()>& keep_going) {
+  while (true) {
+    ASSIGN_OR_RETURN(Inode inode, meta::get_inode(core.volume, id));
+    ASSIGN_OR_RETURN(auto now, meta::content_state(core.volume, inode));
+    if (now == meta::ContentState::kStored) return {};
+    if (!core.uploader) return error(Code::kUnavailable, "uploads are switched off on this mount");
+    if (!keep_going()) return error(Code::kInterrupted, "stopped while waiting for the upload");
+    core.uploader->wake();
+    core.volume.clock().sleep_ms(kPollMs);
+  }
 }
 
 void hash_behind_writer(Core& core, const std::shared_ptr<File>& file) {

@@ -16,6 +16,10 @@ Status sync_published(Core& core, File& file);
 /// of that. Nothing to do is success. Busy: somebody has it mapped for writing still.
 Status settle_live(Core& core, File& file);
 
+/// Blocks: until every chunk of the published content is in the object store, or `keep_going` says no (Interrupted). A
+/// zone of one node has no second one: there, this is what `zone` waits for too.
+Status wait_until_stored(Core& core, InodeId id, const std::function<bool()>& keep_going);
+
 /// Hashes the chunk that the last write completed: in the background, or on this thread if that is behind.
 void hash_behind_writer(Core& core, const std::shared_ptr<File>& file);
 

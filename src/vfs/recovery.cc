@@ -18,9 +18,8 @@ constexpr uint64_t kAnyGeneration = UINT64_MAX;
 // ---- What a predecessor on this machine had in its hands.
 
 std::shared_ptr<Handle> restored_handle(Core& core, const HandleRecord& record) {
-  auto handle = std::make_shared<Handle>();
+  auto handle = std::make_shared<Handle>(core.files.acquire(InodeId{record.inode}));
   handle->flags = static_cast<int>(record.flags);
-  handle->file = core.files.acquire(InodeId{record.inode});
   handle->mode = static_cast<OpenMode>(record.mode);
   File& file = *handle->file;
   if (handle->writable()) ++file.writers;

@@ -11,22 +11,30 @@ namespace weir::vfs {
 
 namespace {
 
-// One batch: read, sent, and noted together.
-constexpr size_t kBatchRecords = 256;
-constexpr size_t kBatchChunks = 256;
-constexpr size_t kUploadQueue = 2 * kBatchChunks;
+// One batch: read, sent, and noted together. What was not begun within its time is of the next one.
+constexpr size_t kBatchRecords = 4096;
+constexpr uint64_t kBatchBytes = uint64_t{1} << 30;
+constexpr int64_t kBatchNs = 2'000'000'000;
+constexpr size_t kUploadQueue = 2 * kBatchRecords;
 constexpr int64_t kPauseAfterErrorMs = 1000;
 
 }  // namespace
 
 Uploader::Uploader(Core& core)
-    : core_(core), pool_("weir-put", core.options.upload_threads, kUploadQueue), thread_([this] { run(); }) {}
+    : core_(core),
+      pace_(core.volume.clock(), core.options.upload_memory_bytes, core.options.upload_bytes_per_second),
+      pool_("weir-put", core.options.upload_threads, kUploadQueue) {
+  const std::vector<cache::Unstored> inherited = core_.cache.unstored(0, SIZE_MAX);
+  if (!inherited.empty()) inherited_sequence_ = inherited.back().sequence;
+  thread_ = std::thread([this] { run(); });
+}
 
 Uploader::~Uploader() {
   {
     MutexLock lock(mutex_);
     stopping_ = true;
   }
+  pace_.stop();
   changed_.notify_all();
   thread_.join();
 }
@@ -49,6 +57,7 @@ UploadStatus Uploader::status() const {
   const cache::Usage usage = core_.cache.usage();
   status.backlog_bytes = usage.unstored_bytes;
   status.backlog_contents = usage.unstored_contents;
+  status.bytes_per_second = pace_.bytes_per_second();
   auto oldest = core_.cache.unstored(0, 1);
   if (!oldest.empty()) status.oldest_age_ms = (core_.volume.clock().realtime_ns() - oldest[0].since_ns) / 1'000'000;
   return status;
@@ -92,7 +101,11 @@ std::vector<Uploader::Task> Uploader::tasks_of(const std::vector<cache::Unstored
   // Read before the records: a content whose publication was over by then is known to the volume, or never will be.
   bool none_in_publication = core_.open_publications == 0;
   std::vector<ChunkId> ids;
-  for (const cache::Unstored& record : records) ids.insert(ids.end(), record.chunks.begin(), record.chunks.end());
+  size_t inherited = 0;  // chunks
+  for (const cache::Unstored& record : records) {
+    ids.insert(ids.end(), record.chunks.begin(), record.chunks.end());
+    if (record.sequence <= inherited_sequence_) inherited = ids.size();
+  }
   auto chunk_records = meta::chunk_records(core_.volume, ids);
   if (!chunk_records) {
     outcome = Failure(chunk_records.error());
@@ -106,7 +119,8 @@ std::vector<Uploader::Task> Uploader::tasks_of(const std::vector<cache::Unstored
     if (!record && !none_in_publication) open.insert(ids[i]);
     if (!record || !seen.insert(ids[i]).second) continue;
     if (record->state == ChunkState::kCondemned) open.insert(ids[i]);
-    if (record->state == ChunkState::kStaged) tasks.push_back({ids[i], *record, {}});
+    const bool in_doubt = i < inherited || in_doubt_.contains(ids[i]);
+    if (record->state == ChunkState::kStaged) tasks.push_back({ids[i], *record, in_doubt, false, {}});
     if (record->state == ChunkState::kStored) {
       MutexLock lock(mutex_);
       counters_.deduplicated_bytes += record->length_bytes;
@@ -115,13 +129,18 @@ std::vector<Uploader::Task> Uploader::tasks_of(const std::vector<cache::Unstored
   return tasks;
 }
 
-bool Uploader::upload_batch() {
+std::vector<cache::Unstored> Uploader::next_batch() {
   std::vector<cache::Unstored> records = core_.cache.unstored(0, kBatchRecords);
-  size_t chunks = 0;
+  uint64_t bytes = 0;
   size_t count = 0;
-  while (count < records.size() && (count == 0 || chunks + records[count].chunks.size() <= kBatchChunks))
-    chunks += records[count++].chunks.size();
+  while (count < records.size() && (count == 0 || bytes + records[count].bytes <= kBatchBytes))
+    bytes += records[count++].bytes;
   records.resize(count);
+  return records;
+}
+
+bool Uploader::upload_batch() {
+  const std::vector<cache::Unstored> records = next_batch();
   if (records.empty()) return false;
 
   std::set<ChunkId> open;  // chunks that are not in the store after this batch, for whatever reason
@@ -132,15 +151,22 @@ bool Uploader::upload_batch() {
     note_error(named.error());
     return false;
   }
-  for (Task& task : tasks) pool_.submit([this, &task] { task.outcome = upload(task); });
+  const int64_t last_start_ns = core_.volume.clock().monotonic_ns() + kBatchNs;
+  for (Task& task : tasks) pool_.submit([this, &task, last_start_ns] { run_task(task, last_start_ns); });
   pool_.drain();
 
   std::vector<std::pair<ChunkId, uint64_t>> stored;
+  bool more = false;
   for (const Task& task : tasks) {
-    if (task.outcome) {
+    if (task.later) {
+      more = true;
+      open.insert(task.id);
+    } else if (task.outcome) {
       stored.emplace_back(task.id, task.record.generation);
+      in_doubt_.erase(task.id);
     } else {
       open.insert(task.id);
+      in_doubt_.insert(task.id);
       outcome = task.outcome;
     }
   }
@@ -150,7 +176,7 @@ bool Uploader::upload_batch() {
   // The journal may forget only what the metadata remembers after a power loss.
   if (noted) noted = core_.volume.engine().barrier();
   if (!noted) outcome = noted;
-  size_t done = 0;
+  more = more && !stored.empty();
   for (const cache::Unstored& record : records) {
     bool all = noted.has_value();
     for (const ChunkId& id : record.chunks) all = all && !open.contains(id);
@@ -159,17 +185,36 @@ bool Uploader::upload_batch() {
     Status marked = core_.cache.mark_stored(record);
     FAULT_POINT("upload.forget.after");
     if (!marked) outcome = marked;
-    if (marked) ++done;
+    more = more || marked;
   }
   if (!outcome) note_error(outcome.error());
   MutexLock lock(mutex_);
-  return done > 0 && !stopping_;
+  return more && !stopping_;
+}
+
+void Uploader::run_task(Task& task, int64_t last_start_ns) {
+  const uint64_t bytes = task.record.length_bytes;
+  const bool stopped = !pace_.begin(bytes);
+  task.later = stopped || core_.volume.clock().monotonic_ns() > last_start_ns;
+  if (!task.later) task.outcome = upload(task);
+  if (!stopped) pace_.end(bytes, !task.later && task.outcome);
+}
+
+Result<bool> Uploader::is_stored(const Task& task, const std::string& name) {
+  ASSIGN_OR_RETURN(auto info, core_.store.head(name));
+  // The name says which bytes belong to it: a store that checked them has them.
+  return info && info->size == task.record.length_bytes && info->sha256 && ChunkId(*info->sha256) == task.id;
 }
 
 Status Uploader::upload(const Task& task) {
-  {
-    MutexLock lock(mutex_);
-    if (stopping_) return error(Code::kInterrupted, "the upload of chunk {} waits for the next start", task.id.hex());
+  const std::string name = chunk_object_name(task.id, task.record.generation);
+  if (task.in_doubt) {
+    ASSIGN_OR_RETURN(const bool stored, is_stored(task, name));
+    if (stored) {
+      MutexLock lock(mutex_);
+      counters_.found_bytes += task.record.length_bytes;
+      return {};
+    }
   }
   Bytes bytes(task.record.length_bytes, '\0');
   ASSIGN_OR_RETURN(bool found, core_.cache.read_chunk(task.id, std::span<char>(bytes.data(), bytes.size())));
@@ -177,7 +222,7 @@ Status Uploader::upload(const Task& task) {
     return error(Code::kCorrupt, "chunk {} is not stored yet, and this node's copy of it is {}", task.id.hex(),
                  found ? "damaged" : "gone");
   FAULT_POINT("upload.put.before");
-  TRY(core_.store.put(chunk_object_name(task.id, task.record.generation), {bytes, task.id.digest()}));
+  TRY(core_.store.put(name, {bytes, task.id.digest()}));
   FAULT_POINT("upload.put.after");
   MutexLock lock(mutex_);
   ++counters_.uploaded_chunks;

@@ -40,7 +40,7 @@ class Fsck(CliTest):
         self.assertEqual((code, self.kinds(result)), (1, ["orphan_object"]))
         self.assertTrue(os.path.exists(orphan))
         code, result = self.check("--repair")
-        self.assertEqual((code, result["repaired_count"]), (1, 1))
+        self.assertEqual((code, result["repaired_count"], result["clean"]), (0, 1, False))
         self.assertFalse(os.path.exists(orphan))
         self.assertEqual(self.check()[0], 0)
         self.assertEqual(len(self.objects()), 3)
@@ -55,6 +55,24 @@ class Fsck(CliTest):
         self.assertEqual(self.check("--repair")[1]["repaired_count"], 1)
         code, result = self.check("--deep")
         self.assertEqual((code, result["verified_objects"]), (0, 3))
+
+    def test_repair_that_mended_everything_lets_a_script_go_on_and_says_what_it_did(self):
+        self.umount()
+        os.remove(self.objects()[0])
+        self.assertIn("1 problem found, all repaired", self.ok("fsck", self.meta, "--repair"))
+        self.assertIn("clean", self.ok("fsck", self.meta, "--repair"))
+
+    def test_repair_that_left_something_fails_and_says_how_much(self):
+        self.ok("evict", self.mount)
+        self.umount()
+        os.remove(self.objects()[1])
+        orphan = f"{self.store}/objects/chunks/aa/{'aa' * 32}.7"
+        os.makedirs(os.path.dirname(orphan), exist_ok=True)
+        with open(orphan, "wb") as file:
+            file.write(b"nobody's")
+        done = self.weir("fsck", self.meta, "--repair")
+        self.assertEqual((done.returncode, done.stderr), (1, "weir: 2 problems found, 1 repaired\n"))
+        self.assertFalse(os.path.exists(orphan))
 
     def test_a_missing_object_without_a_copy_is_named_and_left(self):
         self.ok("evict", self.mount)

@@ -1,9 +1,11 @@
 """What the tests of the program share: running it, and a scratch directory that is clean again afterwards."""
 
 import contextlib
+import glob
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -12,6 +14,8 @@ import time
 import unittest
 
 WEIR = os.environ.get("WEIR", "weir")
+# For every mount, such as "--passthrough off".
+OPTIONS = shlex.split(os.environ.get("WEIR_TEST_WEIR_OPTIONS", ""))
 SCRATCH = os.environ.get("WEIR_TEST_SCRATCH", "/var/tmp")
 
 
@@ -57,7 +61,16 @@ class CliTest(unittest.TestCase):
                         os.kill(pid, number)
             for pid in pids:
                 self.wait_until_gone(pid)
+        self.remove_state_directories()
         shutil.rmtree(self.root, ignore_errors=True)
+
+    def remove_state_directories(self):
+        """Those that `weir mount` and `weir up` made outside, for the mount points of this test (docs/commands.md)."""
+        if os.geteuid() != 0:
+            return
+        name = self.root.strip("/").replace("%", "%25").replace("+", "%2B").replace("/", "+")
+        for path in glob.glob(f"/var/lib/weir/{glob.escape(name)}+*"):
+            shutil.rmtree(path)
 
     def daemons(self):
         """Processes of the program that have a file below the scratch directory open."""
@@ -73,6 +86,8 @@ class CliTest(unittest.TestCase):
 
     # Running the program.
     def weir(self, *arguments, timeout=60, **options):
+        if arguments[:1] in (("up",), ("mount",)):
+            arguments += tuple(OPTIONS)
         return subprocess.run([WEIR, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
                               text=True, timeout=timeout, check=False, **options)
 

@@ -95,8 +95,18 @@ void World::write_bytes() {
 void World::write_at(Handle& handle, uint64_t offset, uint64_t length, int kind) {
   dice_.fill({write_buffer_, length});
   begin(fmt::format("write {} at {} for {} kind {}", describe(handle), offset, length, kind));
-  const Pair pair = both(
-      [&](int side) { return write_to(handle.fds[static_cast<size_t>(side)], write_buffer_, length, offset, kind); });
+  uint64_t done = 0;
+  const Pair pair = both([&](int side) -> int64_t {
+    const int fd = handle.fds[static_cast<size_t>(side)];
+    if (side == kPlain || !options_.wait_for_room) return write_to(fd, write_buffer_, length, offset, kind);
+    // What there was room for is written, and goes on from there.
+    while (done < length) {
+      const int64_t count = write_to(fd, write_buffer_ + done, length - done, offset + done, kind);
+      if (count < 0) return -1;
+      done += static_cast<uint64_t>(count);
+    }
+    return static_cast<int64_t>(done);
+  });
   compare(pair);
   if (!pair.ok()) return;
   expect(static_cast<uint64_t>(pair.weir.value) == length, "not all was written");

@@ -13,6 +13,7 @@ SYSTEM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "system"
 sys.path.insert(0, SYSTEM)
 
 from harness import WEIR, Volume, fingerprint, why_not  # noqa: E402
+from small_disk import Filler, SmallDiskVolume  # noqa: E402
 
 EXERCISER = os.environ.get("EXERCISER", os.path.join(os.path.dirname(WEIR), "..", "tests", "exerciser", "weir_exerciser"))
 
@@ -30,22 +31,13 @@ def options():
     parser.add_argument("--drop-caches", action="store_true", help="the kernel's too, of the whole machine")
     parser.add_argument("--weir-option", action="append", default=[], metavar="OPTION",
                         help="for 'weir up', such as --weir-option='--passthrough off'")
+    parser.add_argument("--full-disk", action="store_true",
+                        help="the cache lies on a disk of 64 MB that somebody else fills now and then")
     parser.add_argument("--keep", action="store_true", help="leaves the directories if something differs")
     parser.add_argument("--mappings-outlive-descriptors", action="store_true",
                         help="also maps, closes and goes on; with passthrough that is known to differ (README.md)")
     parser.add_argument("rest", nargs="*", help="more options of the exerciser, after --")
     return parser.parse_args()
-
-
-class OptionVolume(Volume):
-    """A volume that is mounted with more options than usual."""
-
-    def __init__(self, arguments):
-        super().__init__()
-        self.arguments = [word for option in arguments for word in shlex.split(option)]
-
-    def up(self):
-        self.weir("up", self.mount, "--dir", self.state, *self.arguments, timeout=60)
 
 
 def compare_after_remount(volume):
@@ -68,6 +60,16 @@ def has_unnamed_files(volume):
     return int(protocol.split(".")[1]) >= 37
 
 
+def run_on(volume, chosen):
+    volume.up()
+    if not chosen.full_disk:
+        return exercise(volume, chosen)
+    with Filler(volume, chosen.seed) as filler:
+        good = exercise(volume, chosen)
+    print(f"exerciser: the disk was full {filler.times_full} times")
+    return good
+
+
 def exercise(volume, chosen):
     command = [EXERCISER, volume.mount, volume.plain, "--operations", str(chosen.operations), "--processes",
                str(chosen.processes), "--seed", str(chosen.seed)]
@@ -76,6 +78,8 @@ def exercise(volume, chosen):
         command += ["--disturb", disturb, "--disturb-every", str(chosen.evict_every_ms)]
     if not chosen.mappings_outlive_descriptors:
         command.append("--unmap-before-close")
+    if chosen.full_disk:
+        command.append("--wait-for-room")
     if not has_unnamed_files(volume):
         print("exerciser: without O_TMPFILE, which this kernel's FUSE has since Linux 6.1")
         command.append("--no-unnamed-files")
@@ -88,9 +92,9 @@ def main():
         print(f"FAILED: the exerciser mounts a real volume, and cannot here: {reason}", file=sys.stderr)
         return 1
     chosen = options()
-    volume = OptionVolume(chosen.weir_option)
-    volume.up()
-    good = exercise(volume, chosen) and compare_after_remount(volume)
+    kind = SmallDiskVolume if chosen.full_disk else Volume
+    volume = kind(*(word for option in chosen.weir_option for word in shlex.split(option)))
+    good = run_on(volume, chosen) and compare_after_remount(volume)
     if not good and chosen.keep:
         print(f"kept: {volume.root}, mounted", file=sys.stderr)
         return 1

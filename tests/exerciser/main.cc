@@ -50,7 +50,8 @@ int run_process(const Options& options, const std::vector<SharedFile>& shared, u
                shared,
                trace,
                options.unmap_before_close,
-               options.no_unnamed_files});
+               options.no_unnamed_files,
+               options.wait_for_room});
   const uint64_t share = options.operations / options.processes;
   const int64_t began_ms = now_ms();
   while (world.operations() < share) world.step();
@@ -58,6 +59,7 @@ int run_process(const Options& options, const std::vector<SharedFile>& shared, u
   world.finish();
   std::printf("process %lu: %lu operations in %.1f s, all the same\n", number, world.operations(),
               static_cast<double>(took_ms) / 1000);
+  if (options.wait_for_room) std::printf("process %lu: there was no room %lu times\n", number, world.refused());
   if (trace != nullptr) std::fclose(trace);
   return 0;
 }

@@ -83,6 +83,8 @@ void World::read_mapping() {
 void World::store_to_mapping() {
   Mapping* mapping = random_mapping();
   if (mapping == nullptr || !mapping->writable) return;
+  // The kernel writes back later, and tells nobody but msync() that there was no room.
+  if (mapping->shared && options_.wait_for_room) return;
   Content& content = *mapping->content;
   const Holding holding(content);
   const uint64_t begin_at = dice_.below(mapping->length);

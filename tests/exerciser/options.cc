@@ -21,7 +21,8 @@ constexpr const char* kUsage =
     "  --disturb-every MS    the pause before it is run again; default 5000\n"
     "  --trace FILE          writes every operation of process N to FILE.N\n"
     "  --unmap-before-close  unmaps what is mapped through a descriptor before that is closed\n"
-    "  --no-unnamed-files    leaves O_TMPFILE out, which a mount has since Linux 6.1\n";
+    "  --no-unnamed-files    leaves O_TMPFILE out, which a mount has since Linux 6.1\n"
+    "  --wait-for-room       the mount's disk is full now and then: what is refused for that is done again\n";
 
 [[noreturn]] void refuse(const char* what, const char* text) {
   std::fprintf(stderr, "%sexerciser: %s '%s'\n", kUsage, what, text);
@@ -38,17 +39,13 @@ uint64_t number(const char* text) {
 }  // namespace
 
 Options read_options(int argc, char** argv) {
-  static const option kOptions[] = {{"operations", required_argument, nullptr, 'o'},
-                                    {"processes", required_argument, nullptr, 'p'},
-                                    {"seed", required_argument, nullptr, 's'},
-                                    {"only", required_argument, nullptr, 'n'},
-                                    {"shared-files", required_argument, nullptr, 'f'},
-                                    {"disturb", required_argument, nullptr, 'd'},
-                                    {"disturb-every", required_argument, nullptr, 'e'},
-                                    {"trace", required_argument, nullptr, 't'},
-                                    {"unmap-before-close", no_argument, nullptr, 'u'},
-                                    {"no-unnamed-files", no_argument, nullptr, 'm'},
-                                    {nullptr, 0, nullptr, 0}};
+  static const option kOptions[] = {
+      {"operations", required_argument, nullptr, 'o'},    {"processes", required_argument, nullptr, 'p'},
+      {"seed", required_argument, nullptr, 's'},          {"only", required_argument, nullptr, 'n'},
+      {"shared-files", required_argument, nullptr, 'f'},  {"disturb", required_argument, nullptr, 'd'},
+      {"disturb-every", required_argument, nullptr, 'e'}, {"trace", required_argument, nullptr, 't'},
+      {"unmap-before-close", no_argument, nullptr, 'u'},  {"no-unnamed-files", no_argument, nullptr, 'm'},
+      {"wait-for-room", no_argument, nullptr, 'w'},       {nullptr, 0, nullptr, 0}};
   Options options;
   for (int chosen = 0; (chosen = getopt_long(argc, argv, "", kOptions, nullptr)) != -1;) {
     switch (chosen) {
@@ -62,6 +59,7 @@ Options read_options(int argc, char** argv) {
       case 't': options.trace = optarg; break;
       case 'u': options.unmap_before_close = true; break;
       case 'm': options.no_unnamed_files = true; break;
+      case 'w': options.wait_for_room = true; break;
       default: refuse("this is no option:", argv[optind - 1]);
     }
   }

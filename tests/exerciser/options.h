@@ -18,6 +18,7 @@ struct Options {
   std::string trace;
   bool unmap_before_close = false;
   bool no_unnamed_files = false;
+  bool wait_for_room = false;
 };
 
 // Prints how it is used and ends the process when the arguments make no sense.

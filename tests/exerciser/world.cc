@@ -90,6 +90,11 @@ void World::expect(bool holds, const std::string& what) {
   if (!holds) differ(what);
 }
 
+void World::pause_until_there_may_be_room() {
+  ++refused_;
+  usleep(10'000);
+}
+
 void World::end(const Pair& pair) { history_.end(pair.weir.text()); }
 
 void World::compare(const Pair& pair) {

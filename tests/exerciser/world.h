@@ -30,6 +30,8 @@ struct WorldOptions {
   // What is mapped through a descriptor is unmapped before that is closed.
   bool unmap_before_close = false;
   bool no_unnamed_files = false;
+  // The mount's disk is full now and then: what is refused for that is done again until there is room.
+  bool wait_for_room = false;
 };
 
 // What one process does: random operations on its own directory of the mount and of the plain disk, and on the files
@@ -46,6 +48,8 @@ class World {
   // Closes all, then compares both trees, names, attributes and bytes.
   void finish();
   uint64_t operations() const { return history_.count(); }
+  // How often there was no room.
+  uint64_t refused() const { return refused_; }
 
  private:
   struct Handle {
@@ -85,9 +89,20 @@ class World {
   void expect(bool holds, const std::string& what);
   // Ends the operation; its results must be equal.
   void compare(const Pair& pair);
+  // A call that is refused has done nothing, so it can be made again.
+  template <class Call>
+  Outcome when_there_is_room(Call call) {
+    Outcome outcome = call();
+    for (int tries = 0; options_.wait_for_room && outcome.error == ENOSPC && tries < kRoomTries; ++tries) {
+      pause_until_there_may_be_room();
+      outcome = call();
+    }
+    return outcome;
+  }
+  void pause_until_there_may_be_room();
   template <class Call>
   Pair both(Call call) {
-    const Outcome on_weir = Outcome::of(call(kWeir));
+    const Outcome on_weir = when_there_is_room([&] { return Outcome::of(call(kWeir)); });
     return {on_weir, Outcome::of(call(kPlain))};
   }
 
@@ -169,12 +184,14 @@ class World {
 
   static constexpr uint64_t kRequestBytesMax = 512 << 10;
   static constexpr uint64_t kPage = 4096;
+  static constexpr int kRoomTries = 6000;  // 10 ms each
   static constexpr size_t kHandlesMax = 12;
   static constexpr size_t kMappingsMax = 6;
 
   const WorldOptions options_;
   Dice dice_;
   History history_;
+  uint64_t refused_ = 0;
   std::array<std::string, 2> bases_;
   std::vector<Handle> handles_;
   std::vector<Mapping> mappings_;

@@ -1,46 +1,20 @@
 """A cache on a disk of 64 MB that runs full under load: writers get ENOSPC, readers go on, nothing is lost."""
 
-import contextlib
 import errno
 import hashlib
 import os
 import threading
 import time
 
-from harness import SystemTest, Volume, main, run, sha256_of
+from harness import SystemTest, main, sha256_of
+from small_disk import Filler, SmallDiskVolume
 
 SECONDS = float(os.environ.get("WEIR_TEST_STRESS_SECONDS", "20")) / 2
-DISK_BYTES = 64_000_000
 MIB = 1 << 20
 WRITERS = 3
 # The largest together are more than the disk has, each alone is less.
 WRITER_MIB = (2, 9, 36)
 KEPT = 3
-
-
-class SmallDiskVolume(Volume):
-    """The cache lies on an ext4 of its own, in a file."""
-
-    def __init__(self):
-        super().__init__()
-        self.disk = os.path.join(self.root, "disk")
-
-    def up(self):
-        if not os.path.exists(self.disk):
-            image = os.path.join(self.root, "disk.img")
-            with open(image, "wb") as file:
-                file.truncate(DISK_BYTES)
-            run("mkfs.ext4", "-q", "-F", image)
-            os.mkdir(self.disk)
-            run("mount", "-o", "loop", image, self.disk)
-        self.weir("up", self.mount, "--dir", self.state, "--cache-dir", os.path.join(self.disk, "cache"), timeout=60)
-
-    def __exit__(self, *_):
-        with contextlib.suppress(OSError, ValueError):
-            self.kill()
-        run("umount", "-l", self.mount, check=False)
-        run("umount", "-l", self.disk, check=False)
-        super().__exit__()
 
 
 class Load:
@@ -143,6 +117,37 @@ class FullCacheDisk(SystemTest):
             volume.up()
             self.assert_nothing_lost({**known, **load.written})
             print(f"refused {load.refused}, read {load.reads}, kept {len(load.written)} files")
+
+    def test_closing_a_reader_does_not_fail_because_a_writer_was_refused(self):
+        """cat of such a file ended with "No space left on device"."""
+        with SmallDiskVolume() as volume:
+            path = os.path.join(volume.mount, "file")
+            content = bytearray(os.urandom(50_000))
+            with open(path, "wb") as file:
+                file.write(content)
+            filler = Filler(volume)
+            filler.fill()
+            content[7:14] = b"changed"
+            refused = 0
+            while not refused:  # a log of a database has some room of its own
+                writer = os.open(path, os.O_RDWR)
+                content[0:8] = os.urandom(8)
+                os.pwrite(writer, content, 0)
+                try:
+                    os.close(writer)
+                except OSError as problem:
+                    self.assertEqual(problem.errno, errno.ENOSPC)
+                    refused += 1
+            with open(path, "rb") as reader:
+                self.assertEqual(reader.read(), content)
+            filler.free()
+            deadline = time.monotonic() + 60
+            while volume.json("status", volume.mount)["unpublished_files"] > 0:
+                self.assertLess(time.monotonic(), deadline, "it is not published although there is room")
+                time.sleep(0.2)
+            volume.kill()
+            volume.up()
+            self.assertEqual(sha256_of(path), hashlib.sha256(content).hexdigest())
 
     def assert_room_comes_back(self, top):
         """What was refused works again as soon as what is stored can leave the cache, and nobody does anything."""

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import signal
 import stat
@@ -15,6 +16,8 @@ import unittest
 
 WEIR = os.environ.get("WEIR", "weir")
 SCRATCH = os.environ.get("WEIR_TEST_SCRATCH", "/var/tmp")
+# For every mount, such as "--passthrough off".
+OPTIONS = shlex.split(os.environ.get("WEIR_TEST_WEIR_OPTIONS", ""))
 SOURCE = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 
 
@@ -38,7 +41,8 @@ def run(*command, check=True, timeout=600, **options):
 class Volume:
     """A volume in a scratch directory: `mount` is its mount point, `plain` a directory on the disk beside it."""
 
-    def __init__(self):
+    def __init__(self, *options):
+        self.options = [*options, *OPTIONS]
         self.root = tempfile.mkdtemp(prefix="weir-test-", dir=SCRATCH)
         self.state = os.path.join(self.root, "state")
         self.mount = os.path.join(self.root, "mount")
@@ -60,7 +64,7 @@ class Volume:
         shutil.rmtree(self.root, ignore_errors=True)
 
     def up(self):
-        run(WEIR, "up", self.mount, "--dir", self.state, timeout=60)
+        run(WEIR, "up", self.mount, "--dir", self.state, *self.options, timeout=60)
 
     def umount(self):
         run(WEIR, "umount", self.mount, timeout=120)

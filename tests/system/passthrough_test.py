@@ -40,10 +40,18 @@ class Passthrough(SystemTest):
         self.volume.up()
         self.addCleanup(self.volume.__exit__)
         self.path = os.path.join(self.volume.mount, "file")
-        if not self.volume.json("status", self.volume.mount)["kernel"]["passthrough"]:
-            self.skipTest("this kernel has no FUSE passthrough")
+
+    def passes(self):
+        return self.volume.json("status", self.volume.mount)["kernel"]["passthrough"]
+
+    def need_passthrough(self):
+        """What is read, mapped and refused is the same without it; that the daemon sees no request is not."""
+        if not self.passes():
+            self.skipTest("mounted with --passthrough off" if "--passthrough" in self.volume.options
+                          else "this kernel has no FUSE passthrough")
 
     def test_a_complete_file_costs_the_daemon_no_read(self):
+        self.need_passthrough()
         content = fill(self.path, 20 * MIB + 5)
         before = read_requests(self.volume)
         with open(self.path, "rb") as file:
@@ -58,6 +66,7 @@ class Passthrough(SystemTest):
         self.assertEqual(read_requests(self.volume), before)
 
     def test_an_evicted_file_is_served_while_it_is_filled_and_passed_through_afterwards(self):
+        self.need_passthrough()
         content = fill(self.path, 20 * MIB)
         self.volume.weir("sync", self.path)
         self.volume.weir("evict", self.path)
@@ -175,6 +184,8 @@ class Passthrough(SystemTest):
             content[offset:offset + 6] = b"stored"
         self.assertEqual(pread_all(writer, len(content)), content)
         self.assertEqual(pread_all(reader, len(content)), content)
+        if not self.passes():
+            os.fsync(writer)  # the kernel does not write back for SEEK_DATA (docs/consistency.md)
         self.assertLessEqual(os.lseek(writer, 0, os.SEEK_DATA), 25263)
         punched = subprocess.run(["fallocate", "--punch-hole", "--offset", str(5 * MIB), "--length", "3", self.path])
         self.assertEqual(punched.returncode, 0)

@@ -8,15 +8,6 @@ namespace weir {
 
 namespace {
 
-std::string_view state_name(meta::ContentState state) {
-  switch (state) {
-    case meta::ContentState::kLocal: return "local";
-    case meta::ContentState::kZone: return "zone";
-    case meta::ContentState::kStored: return "stored";
-  }
-  return "local";
-}
-
 std::string_view type_name(FileType type) {
   switch (type) {
     case FileType::kFile: return "file";
@@ -44,7 +35,7 @@ Result<Json> run_stat(Daemon& daemon, const Json& request) {
   json["generation"] = status.generation;
   json["form"] = status.form;
   json["manifest"] = status.manifest.is_zero() ? Json(nullptr) : Json(status.manifest.hex());
-  json["state"] = state_name(status.state);
+  json["state"] = meta::state_name(status.state);
   json["chunks"] = status.chunks;
   json["holes"] = status.holes;
   json["chunks_cached"] = status.chunks_cached;

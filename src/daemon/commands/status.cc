@@ -20,6 +20,7 @@ Json describe_volume(const VolumeSettings& settings) {
   json["format"] = std::max(settings.oldest_reader, settings.oldest_writer);
   json["created_s"] = settings.created_ns / 1'000'000'000;
   json["grace_s"] = settings.grace_ms / 1000;
+  json["durability"] = durability_name(settings.durability);
   return json;
 }
 
@@ -47,6 +48,8 @@ Json describe_upload(const vfs::UploadStatus& upload) {
   json["oldest_age_ms"] = upload.oldest_age_ms;
   json["uploaded_bytes"] = upload.uploaded_bytes;
   json["uploaded_chunks"] = upload.uploaded_chunks;
+  json["bytes_per_second"] = upload.bytes_per_second;
+  json["found_bytes"] = upload.found_bytes;
   json["deduplicated_bytes"] = upload.deduplicated_bytes;
   json["errors"] = upload.errors;
   json["last_error"] = upload.last_error;
@@ -86,6 +89,7 @@ Result<Json> run_status(Daemon& daemon) {
   json["metadata"] = daemon.config().metadata.display;
   json["store"] = opened.volume->settings().store_url;
   json["mount_point"] = daemon.mount_point();
+  json["durability"] = durability_name(daemon.config().durability.value_or(opened.volume->settings().durability));
   json["pid"] = ::getpid();
   json["supervisor"] = daemon.link().supervisor();
   json["version"] = kWeirVersion;

@@ -8,6 +8,7 @@
 #include "base/result.h"
 #include "daemon/json.h"
 #include "daemon/volume/metadata_url.h"
+#include "model/records.h"
 
 namespace weir {
 
@@ -32,7 +33,9 @@ struct MountConfig {
   uint64_t cache_bytes_max = 0;  // 0: what the disk has
   uint64_t reserve_bytes = 0;    // 0: the cache's own rule
   int64_t read_timeout_ms = 60'000;
-  std::optional<bool> allow_other;  // nothing: if this user may
+  uint64_t upload_bytes_per_second = 0;  // 0: no limit
+  std::optional<Durability> durability;  // nothing: the volume's
+  std::optional<bool> allow_other;       // nothing: if this user may
   bool over_files = false;
   Passthrough passthrough = Passthrough::kAuto;
   int workers = 0;       // 0: as many as suit the machine

@@ -13,6 +13,8 @@ Json to_json(const MountConfig& config) {
   json["cache_bytes_max"] = config.cache_bytes_max;
   json["reserve_bytes"] = config.reserve_bytes;
   json["read_timeout_ms"] = config.read_timeout_ms;
+  json["upload_bytes_per_second"] = config.upload_bytes_per_second;
+  if (config.durability) json["durability"] = durability_name(*config.durability);
   if (config.allow_other) json["allow_other"] = *config.allow_other;
   json["over_files"] = config.over_files;
   json["passthrough"] = static_cast<int>(config.passthrough);
@@ -38,6 +40,8 @@ Result<MountConfig> mount_config_of(const Json& json) {
   config.reserve_bytes = json_number(json, "reserve_bytes").value_or(0);
   config.read_timeout_ms = static_cast<int64_t>(
       json_number(json, "read_timeout_ms").value_or(static_cast<uint64_t>(config.read_timeout_ms)));
+  config.upload_bytes_per_second = json_number(json, "upload_bytes_per_second").value_or(0);
+  config.durability = durability_of(json_text(json, "durability").value_or(""));
   if (json.contains("allow_other")) config.allow_other = json_flag(json, "allow_other");
   config.over_files = json_flag(json, "over_files");
   const uint64_t passthrough = json_number(json, "passthrough").value_or(0);

@@ -106,6 +106,7 @@ VolumeSettings new_settings(const FormatRequest& request, const std::string& sto
   settings.volume_id = to_hex(random.bytes(16));
   settings.incarnation = to_hex(random.bytes(16));
   settings.name = request.name;
+  settings.durability = request.durability;
   settings.store_url = store_url;
   settings.oldest_reader = settings.oldest_writer = kVolumeFormat;
   settings.name_hash_key[0] = random.next_u64();

@@ -15,6 +15,7 @@ struct FormatRequest {
   /// The store is used by nothing but this metadata: one that is marked and empty was left by an attempt that broke
   /// off, and is taken over.
   bool own_store = false;
+  Durability durability = Durability::kLocal;
 };
 
 /// Makes a new, empty volume, owned by the calling user. Exists: there is one; NotEmpty: other things are in the way;

@@ -44,6 +44,23 @@ void write_now(Service& service, const fuse_write_in& in, std::string_view bytes
   });
 }
 
+/// O_SYNC: the kernel does not send an fsync after a write that bypasses its page cache.
+void write_and_sync(Service& service, const Request& request, const fuse_write_in& in, std::string_view bytes,
+                    Responder responder) {
+  auto job = [&service, caller = caller_of(request), in, copied = Bytes(bytes)](Responder later) {
+    const Interruption interruption = later.interruption();
+    auto written = service.filesystem.write(in.fh, in.offset, copied, vfs::WriteFrom::kProgram);
+    Status synced =
+        written ? service.filesystem.sync(caller, in.fh, true, [&] { return !interruption.raised(); }) : Status();
+    if (!synced) written = Failure(synced.error());
+    answer(std::move(later), written, [](size_t count) { return fuse_write_out{static_cast<uint32_t>(count), 0}; });
+  };
+  if (service.filesystem.sync_waits_for_store())
+    service.pools.wait_for_upload(std::move(responder), std::move(job));
+  else
+    service.pools.publish(std::move(responder), std::move(job));
+}
+
 /// `encode` makes the reply of the number of bytes copied.
 template <class Encode>
 void copy(Service& service, const Request& request, Responder responder, uint64_t bytes_max, Encode encode) {
@@ -78,6 +95,8 @@ void write(Service& service, const Request& request, Responder responder) {
   const auto in = reader.take<fuse_write_in>();
   const std::string_view bytes = reader.bytes(in.size);
   if (reader.failed()) return answer_malformed(std::move(responder));
+  if ((in.write_flags & FUSE_WRITE_CACHE) == 0 && service.filesystem.syncs_writes(in.fh))
+    return write_and_sync(service, request, in, bytes, std::move(responder));
   if (service.filesystem.write_is_local(in.fh, in.offset, in.size)) {
     return write_now(service, in, bytes, std::move(responder));
   }

@@ -92,10 +92,16 @@ void sync(Service& service, const Request& request, Responder responder) {
   BodyReader reader(request.body);
   const auto in = reader.take<fuse_fsync_in>();
   if (reader.failed()) return answer_malformed(std::move(responder));
-  service.pools.publish(std::move(responder), [&service, caller = caller_of(request), in](Responder later) {
+  auto job = [&service, caller = caller_of(request), in](Responder later) {
     const bool data_only = (in.fsync_flags & FUSE_FSYNC_FDATASYNC) != 0;
-    answer(std::move(later), service.filesystem.sync(caller, in.fh, data_only));
-  });
+    const Interruption interruption = later.interruption();
+    answer(std::move(later),
+           service.filesystem.sync(caller, in.fh, data_only, [&interruption] { return !interruption.raised(); }));
+  };
+  if (service.filesystem.sync_waits_for_store())
+    service.pools.wait_for_upload(std::move(responder), std::move(job));
+  else
+    service.pools.publish(std::move(responder), std::move(job));
 }
 
 }  // namespace weir::fuse::ops

@@ -8,11 +8,6 @@
 namespace weir::testing::s3 {
 namespace {
 
-const Clock& system_clock() {
-  static const SystemClock clock;
-  return clock;
-}
-
 /// A request's head, or nothing when the connection ended or makes no sense.
 std::optional<Request> next_request(Connection& connection) {
   const auto head = connection.read_head();
@@ -42,7 +37,7 @@ std::optional<std::string> whole_body(Connection& connection, const Request& req
 }  // namespace
 
 Result<std::unique_ptr<FaultServer>> FaultServer::start(const Options& options) {
-  std::unique_ptr<FaultServer> server(new FaultServer(options, options.clock ? *options.clock : system_clock()));
+  std::unique_ptr<FaultServer> server(new FaultServer(options));
   FaultServer& self = *server;
   ASSIGN_OR_RETURN(self.listener_, Listener::open(options.port, [&self](Connection& c) { self.serve(c); }));
   ASSIGN_OR_RETURN(self.control_listener_,
@@ -50,9 +45,9 @@ Result<std::unique_ptr<FaultServer>> FaultServer::start(const Options& options) 
   return server;
 }
 
-FaultServer::FaultServer(const Options& options, const Clock& clock)
+FaultServer::FaultServer(const Options& options)
     : credential_(options.credential),
-      state_(clock, options.seed),
+      state_(options.clock ? *options.clock : system_clock_, options.seed),
       metadata_(state_.credentials, [this] { return state_.realtime_ns() / 1'000'000'000; }) {
   state_.region = options.region;
   state_.host_suffix = options.host_suffix;

@@ -67,10 +67,11 @@ class FaultServer {
   uint64_t connections_accepted() const { return listener_->accepted(); }
 
  private:
-  FaultServer(const Options& options, const Clock& clock);
+  explicit FaultServer(const Options& options);
   void serve(Connection& connection);
   void serve_control(Connection& connection);
 
+  const SystemClock system_clock_;
   const Credential credential_;
   ServerState state_;
   InstanceMetadata metadata_;
