@@ -31,6 +31,11 @@ class S3StoreTest : public ::testing::Test {
     set("AWS_SECRET_ACCESS_KEY", server_->credential().secret_key);
   }
 
+  void TearDown() override {
+    // The other way round: some were set twice.
+    while (!variables_.empty()) variables_.pop_back();
+  }
+
   void set(const char* name, const std::string& value) { variables_.emplace_back(name, value); }
   std::string url(std::string_view bucket = "bucket", std::string_view more = "") const {
     return fmt::format("s3://{}/p?endpoint={}&region=us-east-1{}", bucket, server_->endpoint(), more);
@@ -68,7 +73,9 @@ TEST_F(S3StoreTest, ABodyThatIsNotWhatWasAskedForIsNeverData) {
     ASSERT_FALSE(got);
     EXPECT_EQ(got.error().code, Code::kUnavailable) << got.error().what;
     fail_once(kind, kind == FaultKind::kLongBody ? std::optional<uint64_t>(1000) : std::nullopt);
-    EXPECT_FALSE(store->get("a", 0, bytes.size()));
+    // Of the whole object there is no other range to give.
+    auto whole = store->get("a", 0, bytes.size());
+    EXPECT_TRUE(!whole || (kind == FaultKind::kWrongRange && *whole == bytes));
     EXPECT_EQ(store->get("a", 10, 50'000).value(), bytes.substr(10, 50'000)) << "and the next one is well";
   }
 }
