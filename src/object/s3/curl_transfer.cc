@@ -80,7 +80,7 @@ void CurlTransfer::set_method() {
   }
   set(handle_, CURLOPT_READFUNCTION, &on_upload);
   set(handle_, CURLOPT_READDATA, static_cast<void*>(this));
-  // A kept connection that turns out to be closed by the server is replaced, and the body sent from its start.
+  // A kept connection that turns out to be closed by the server is replaced, and the request sent again by libcurl.
   set(handle_, CURLOPT_SEEKFUNCTION, &on_seek);
   set(handle_, CURLOPT_SEEKDATA, static_cast<void*>(this));
 }
@@ -185,6 +185,9 @@ size_t CurlTransfer::on_upload(char* buffer, size_t size, size_t count, void* se
 
 int CurlTransfer::on_seek(void* self, curl_off_t offset, int origin) {
   auto* transfer = static_cast<CurlTransfer*>(self);
+  // The answer to a whole body was lost, and not the way to the server: it may have been done, which callers find out
+  // before they send all of it again.
+  if (transfer->sent_bytes_ == transfer->request_.body.size()) return CURL_SEEKFUNC_FAIL;
   if (origin != SEEK_SET || offset < 0 || static_cast<size_t>(offset) > transfer->request_.body.size())
     return CURL_SEEKFUNC_FAIL;
   transfer->sent_bytes_ = static_cast<size_t>(offset);

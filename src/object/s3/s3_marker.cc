@@ -58,8 +58,8 @@ Result<std::optional<Bytes>> S3Store::load_marker() {
   ASSIGN_OR_RETURN(HttpReply reply, client_->send(request));
   if (says_no_such_object(reply, false)) return std::nullopt;
   if (reply.status != 200) return failure_of(fmt::format("read {}", kMarker), reply);
-  ASSIGN_OR_RETURN(size_t length, checked_length(fmt::format("read {}", kMarker), reply, 0, bytes.size()));
-  bytes.resize(length);
+  TRY(check_length(fmt::format("read {}", kMarker), reply));
+  bytes.resize(reply.into_bytes);
   return bytes;
 }
 

@@ -73,21 +73,20 @@ Result<size_t> S3Store::get_into(std::string_view name, uint64_t offset, std::sp
   request.into = buffer;
   ASSIGN_OR_RETURN(HttpReply reply, client_->send(request));
   if (says_no_such_object(reply, false)) return absent(name);
-  if (reply.status == 416) return behind_the_end(name, offset);
-  if (reply.status != 200 && reply.status != 206) return failure_of(action, reply);
-  return checked_length(action, reply, offset, buffer.size());
+  // An empty object has no range to give.
+  if (reply.status == 416 || (reply.status == 200 && reply.into_bytes == 0)) return behind_the_end(name, offset);
+  if (reply.status != 206) return failure_of(action, reply);
+  return checked_range(action, reply, offset, buffer.size());
 }
 
-Result<size_t> S3Store::checked_length(std::string_view action, const HttpReply& reply, uint64_t offset,
-                                       size_t room) const {
-  std::optional<uint64_t> length = length_of(reply);
-  if (!length || *length != reply.into_bytes)
-    return senseless(action, fmt::format("the answer has {} bytes, and does not announce as many", reply.into_bytes));
-  if (reply.status == 200) {
-    // The whole object, from a server that does not know ranges, or has nothing in it.
-    if (offset != 0) return senseless(action, "the answer starts elsewhere than asked for");
-    return reply.into_bytes;
-  }
+Status S3Store::check_length(std::string_view action, const HttpReply& reply) const {
+  if (length_of(reply) == reply.into_bytes) return {};
+  return senseless(action, fmt::format("the answer has {} bytes, and does not announce as many", reply.into_bytes));
+}
+
+Result<size_t> S3Store::checked_range(std::string_view action, const HttpReply& reply, uint64_t offset,
+                                      size_t room) const {
+  TRY(check_length(action, reply));
   auto range = decode_content_range(reply.header("content-range").value_or(""));
   if (!range || range->first != offset || range->last != std::min(offset + room, range->size) - 1 ||
       range->last - range->first + 1 != reply.into_bytes)
@@ -99,7 +98,7 @@ Result<size_t> S3Store::behind_the_end(std::string_view name, uint64_t offset) {
   ASSIGN_OR_RETURN(auto info, head(name));
   if (!info) return absent(name);
   if (offset < info->size)
-    return senseless(fmt::format("get {}", name), fmt::format("it refuses byte {} of {}", offset, info->size));
+    return senseless(fmt::format("get {}", name), fmt::format("it does not give byte {} of {}", offset, info->size));
   return 0;
 }
 

@@ -55,9 +55,11 @@ class S3Store : public ObjectStore {
 
   /// NotFound, after a look at the marker: that the store is there.
   Failure absent(std::string_view name);
-  /// The bytes of a 200 or 206 that answers a GET of `buffer` at `offset`.
-  Result<size_t> checked_length(std::string_view action, const HttpReply& reply, uint64_t offset, size_t room) const;
-  /// For a GET that was answered with 416: 0, if the object ends before `offset`.
+  /// That a body is as long as its head announced.
+  Status check_length(std::string_view action, const HttpReply& reply) const;
+  /// The length of a 206 that answers a GET of `room` bytes at `offset`.
+  Result<size_t> checked_range(std::string_view action, const HttpReply& reply, uint64_t offset, size_t room) const;
+  /// For a GET that was answered with nothing: 0, if the object ends before `offset`.
   Result<size_t> behind_the_end(std::string_view name, uint64_t offset);
   Status put_key(const std::string& key, const Payload& payload, std::vector<HttpHeader> headers, HttpReply& reply);
   /// One DeleteObjects. Requires: names.size() <= limits::kListedObjects.
