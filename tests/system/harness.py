@@ -102,11 +102,13 @@ class Volume:
 
 
 def wait_until_gone(pid):
+    """The leader of a process is a zombie before its other threads, and its locks, are gone."""
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         while True:
             with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-                if file.read().rsplit(")", 1)[1].split()[0] == "Z":
-                    return
+                dead = file.read().rsplit(")", 1)[1].split()[0] == "Z"
+            if dead and len(os.listdir(f"/proc/{pid}/task")) <= 1:
+                return
             time.sleep(0.002)
 
 
