@@ -5,6 +5,7 @@ import base64
 import datetime
 import hashlib
 import os
+import subprocess
 import sys
 import unittest
 import urllib.parse
@@ -13,6 +14,7 @@ import servers
 from signed_http import Client, Credentials
 
 REAL_SERVERS_MIN = 2
+PLAIN_CLIENT = os.environ.get("PLAIN_CLIENT", "")
 
 
 def checksum(body):
@@ -156,6 +158,18 @@ class Cases:
         self.assertEqual(answer.texts("Code"), [])
         left = self.server.client().list("bucket", prefix="many/").texts("Key")
         self.assertEqual([self.unquoted(key) for key in left], ["many/2"])
+
+    def test_the_plain_client_of_the_benchmarks_gets_what_it_put(self):
+        if not PLAIN_CLIENT:
+            self.skipTest("PLAIN_CLIENT is not set")
+        keys = {"AWS_ACCESS_KEY_ID": self.server.credentials.access_key,
+                "AWS_SECRET_ACCESS_KEY": self.server.credentials.secret_key}
+        file = self.server.path("got")
+        done = subprocess.run((PLAIN_CLIENT, self.server.url, "bucket", "--objects", "5", "--object-bytes", "3000000",
+                               "--parallel", "2", "--rounds", "1", "--file", file),
+                              env={**os.environ, **keys}, capture_output=True, text=True, timeout=120, check=False)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(os.path.getsize(file), 15_000_000)
 
     @staticmethod
     def unquoted(key):

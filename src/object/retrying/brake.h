@@ -7,7 +7,8 @@ namespace weir::object {
 /// Finds the rate at which a store takes requests, by its own refusals: the first one sets it below what the store took
 /// lately, every further one lowers it, and in between it grows slowly, since the store may take more by now. So nearly
 /// all of the store's rate is used, and few requests are in vain. No limit before the first refusal, and again when
-/// there was none for long. The numbers are in base/limits.h (kBrake…).
+/// there was none for long. Below some ten requests a second it counts too few to use all of the rate. The numbers are
+/// in base/limits.h (kBrake…).
 ///
 /// No I/O and no clock: times are passed in, and never go back. Thread rule: the caller's lock.
 class Brake {
@@ -18,7 +19,7 @@ class Brake {
   int64_t wait_ns(double turn, int64_t now_ns);
   /// The store took a request, whatever became of it.
   void accepted(int64_t now_ns);
-  /// The store refused one, because there were too many.
+  /// The store refused one, because there were too many. A few now and then change nothing.
   void refused(int64_t now_ns);
 
   /// Requests a second; 0: no limit.
@@ -33,8 +34,9 @@ class Brake {
   double turn_ = 0;  // those before it may go
   int64_t now_ns_ = 0;
   int64_t cut_ns_ = 0;
-  int64_t window_ns_ = 0;     // its begin
-  double in_window_ = 0;      // accepted since then
+  int64_t window_ns_ = 0;  // its begin
+  double in_window_ = 0;   // accepted since then
+  double refused_in_window_ = 0;
   double accepted_rate_ = 0;  // of the window before
 };
 

@@ -18,9 +18,11 @@ constexpr int64_t kLatencyNs = kSecondNs / 50;
 /// A store that takes `rate` requests a second, and some at once after a pause.
 class TokenBucket {
  public:
-  explicit TokenBucket(double rate) : rate_(rate), tokens_(rate) {}
+  explicit TokenBucket(double rate, double burst_seconds)
+      : rate_(rate), burst_(burst_seconds), tokens_(rate * burst_) {}
   bool takes(int64_t now_ns) {
-    tokens_ = std::min(rate_, tokens_ + rate_ * static_cast<double>(now_ns - last_ns_) / kSecondNs);
+    tokens_ =
+        std::min(std::max(1.0, rate_ * burst_), tokens_ + rate_ * static_cast<double>(now_ns - last_ns_) / kSecondNs);
     last_ns_ = now_ns;
     if (tokens_ < 1) return false;
     tokens_ -= 1;
@@ -30,13 +32,14 @@ class TokenBucket {
 
  private:
   double rate_;
+  double burst_;
   double tokens_;
   int64_t last_ns_ = 0;
 };
 
 /// Clients that ask again as soon as they have an answer, all behind one brake.
 struct Load {
-  Load(double rate, int clients) : store(rate) {
+  Load(double rate, int clients, double burst_seconds = 1) : store(rate, burst_seconds) {
     for (int i = 0; i < clients; ++i) asks.emplace(0, brake.take_turn());
   }
   struct Counts {
@@ -76,14 +79,26 @@ TEST(BrakeTest, without_refusals_nobody_waits) {
 }
 
 TEST(BrakeTest, most_of_the_rate_is_used_and_little_is_asked_in_vain) {
-  for (const double rate : {5.0, 50.0, 500.0}) {
-    SCOPED_TRACE(rate);
-    Load load(rate, 64);
-    load.run_until(10 * kSecondNs);
-    const Load::Counts counts = load.run_until(70 * kSecondNs);
-    EXPECT_GE(counts.taken, 0.85 * rate * 60);
-    EXPECT_LE(counts.refused, 0.1 * counts.taken + 10);
+  for (const double rate : {20.0, 60.0, 500.0}) {
+    for (const double burst_seconds : {0.2, 1.0, 5.0}) {
+      SCOPED_TRACE(::testing::Message() << rate << " a second, " << burst_seconds << " s at once");
+      Load load(rate, 64, burst_seconds);
+      load.run_until(15 * kSecondNs);
+      const Load::Counts counts = load.run_until(75 * kSecondNs);
+      EXPECT_GE(counts.taken, 0.8 * rate * 60);
+      EXPECT_LE(counts.refused, 0.12 * counts.taken + 10);
+    }
   }
+}
+
+TEST(BrakeTest, a_store_that_refuses_one_in_thirty_whatever_the_rate_is_not_slowed_down) {
+  Brake brake;
+  int64_t now_ns = 0;
+  for (int request = 1; request <= 10'000; ++request, now_ns += kSecondNs / 200) {
+    ASSERT_EQ(brake.wait_ns(brake.take_turn(), now_ns), 0);
+    request % 30 == 0 ? brake.refused(now_ns) : brake.accepted(now_ns);
+  }
+  EXPECT_EQ(brake.rate(), 0);
 }
 
 TEST(BrakeTest, a_store_that_takes_less_or_more_later_is_followed) {

@@ -41,9 +41,9 @@ std::optional<std::string> range_header(const Response& response) {
   return std::nullopt;
 }
 
-void set_header(Response& response, std::string_view name, std::string value) {
+void set_header(Response& response, std::string_view name, const std::string& value) {
   for (auto& header : response.headers) {
-    if (header.first == name) header.second = std::move(value);
+    if (header.first == name) header.second = value;
   }
 }
 
@@ -56,13 +56,11 @@ Exchange::Exchange(ServerState& state, Connection& connection, Request request)
       route_(route_of(request_, state.host_suffix)) {}
 
 bool Exchange::run() {
-  if (state_.unreachable) {
-    connection_.wait_ms(-1);
-    return false;
-  }
+  const bool unreachable = state_.unreachable;
   state_.counters.begin(route_, request_.proxied);
-  fault_ = state_.faults.choose(route_);
-  const bool keep = go_on();
+  if (!unreachable) fault_ = state_.faults.choose(route_);
+  if (unreachable) connection_.wait_ms(-1);
+  const bool keep = !unreachable && go_on();
   count_end("none");
   return keep;
 }

@@ -154,7 +154,7 @@ TEST_F(FaultServerTest, CountsWhatAnObjectWentThrough) {
 TEST_F(FaultServerTest, EndsWhileClientsWait) {
   server_->set_unreachable(true);
   std::thread waiting([&] { EXPECT_EQ(get("key").ending, Ending::kShort); });
-  while (server_->connections_accepted() == 0) std::this_thread::yield();
+  while (server_->counters().values().requests["GetObject"] == 0) std::this_thread::yield();
   server_.reset();
   waiting.join();
 }

@@ -1,0 +1,204 @@
+"""An object store that is away, slow, overloaded, or lies, under a load: nothing is lost, nothing is wrong, nobody hangs."""
+
+import hashlib
+import os
+import random
+import signal
+import threading
+import time
+
+import harness
+from s3_volume import S3Volume, servers
+
+SEED = int(os.environ.get("WEIR_TEST_SEED", str(random.randrange(1 << 30))))
+KILLS = int(os.environ.get("WEIR_TEST_UPLOAD_KILLS", "8"))
+MIXTURE_SECONDS = float(os.environ.get("WEIR_TEST_MIXTURE_SECONDS", "15"))
+OUTAGE_SECONDS = float(os.environ.get("WEIR_TEST_OUTAGE_SECONDS", "15"))
+READ_TIMEOUT_S = 60
+MIB = 1 << 20
+
+# Each comes in one of forty requests.
+MIXTURE = (
+    {"kind": "slow_down"}, {"kind": "too_many_requests"}, {"kind": "internal_error"}, {"kind": "bad_gateway"},
+    {"kind": "expired_token"}, {"kind": "error_with_data"}, {"kind": "ok_with_error", "operations": ["GetObject"]},
+    {"kind": "reset_request", "bytes": 70_000}, {"kind": "reset_response", "bytes": 70_000},
+    {"kind": "short_body", "bytes": 9_000}, {"kind": "lost_response"}, {"kind": "lost_by_reset"},
+    {"kind": "short_length", "bytes": 5_000}, {"kind": "long_body"}, {"kind": "wrong_bytes"}, {"kind": "wrong_range"},
+    {"kind": "lying_range"}, {"kind": "ignored_range"}, {"kind": "slow_first_byte", "delay_ms": 700},
+    {"kind": "slow_body", "bytes_per_second": 3_000_000}, {"kind": "slow_request", "bytes_per_second": 3_000_000},
+)
+
+
+class Ledger:
+    """Files that were closed, and what they contain."""
+
+    def __init__(self, volume, seed):
+        self.volume = volume
+        self.random = random.Random(seed)
+        self.digests = {}
+        self.lock = threading.Lock()
+
+    def write(self, name, size):
+        content = self.random.randbytes(size)
+        with open(self.volume.path(name), "wb") as file:
+            file.write(content)
+        with self.lock:
+            self.digests[name] = hashlib.sha256(content).hexdigest()
+
+    def some(self, chance):
+        with self.lock:
+            return chance.choice(sorted(self.digests)) if self.digests else None
+
+    def check(self, test, name):
+        started = time.monotonic()
+        test.assertEqual(harness.sha256_of(self.volume.path(name)), self.digests[name], name)
+        return time.monotonic() - started
+
+    def check_all(self, test):
+        for name in sorted(self.digests):
+            self.check(test, name)
+
+
+class S3FaultsTest(harness.SystemTest):
+    def store_all(self, volume, ledger):
+        volume.weir("sync", volume.mount_point, "--to", "stored")
+        for name in ledger.digests:
+            self.assertEqual(os.getxattr(volume.path(name), "user.weir.state"), b"stored", name)
+
+    def on_a_machine_that_has_nothing(self, volume, ledger):
+        volume.weir("umount", volume.mount_point)
+        harness.shutil.rmtree(volume.cache)
+        volume.mount()
+        ledger.check_all(self)
+        volume.weir("fsck", "--deep", volume.mount_point)
+
+    def test_killed_while_uploading_everything_closed_ends_stored_and_nothing_is_sent_twice(self):
+        print(f"seed {SEED}, {KILLS} kills", flush=True)
+        chance = random.Random(SEED)
+        with servers.FaultServer() as server, S3Volume(server) as volume:
+            volume.format()
+            volume.mount()
+            ledger = Ledger(volume, SEED)
+            server.command("add", kind="slow_first_byte", operations=["PutObject"], delay_ms=60)
+            for kill in range(KILLS):
+                for number in range(chance.randrange(1, 5)):
+                    ledger.write(f"{kill}-{number}", chance.choice((300, 20_000, 200_000, 9 * MIB)))
+                time.sleep(chance.random() * 0.4)
+                os.kill(volume.status()["pid"], signal.SIGKILL)
+            server.command("clear")
+            self.store_all(volume, ledger)
+            counters = server.counters()
+            chunks = {name: object for name, object in counters["objects"].items() if "/chunks/" in name}
+            twice = [name for name, object in chunks.items() if object["puts_whole"] > 1]
+            print(f"{len(chunks)} chunks, {sum(c['puts'] for c in chunks.values())} puts, {len(twice)} twice in full", flush=True)
+            self.assertGreater(len(chunks), KILLS)
+            self.assertEqual(twice, [])
+            self.on_a_machine_that_has_nothing(volume, ledger)
+
+    def test_every_fault_in_random_mixture_during_a_mixed_load(self):
+        print(f"seed {SEED}, {MIXTURE_SECONDS} s", flush=True)
+        with servers.FaultServer() as server, S3Volume(server) as volume:
+            volume.format()
+            volume.mount("--read-timeout", f"{READ_TIMEOUT_S}s")
+            ledger = Ledger(volume, SEED)
+            server.command("settings", seed=SEED)
+            for fault in MIXTURE:
+                server.command("add", per_mille=25, **fault)
+            end = time.monotonic() + MIXTURE_SECONDS
+            failures, slowest, counts = [], [0.0], [0, 0]
+
+            def work(job):
+                try:
+                    while time.monotonic() < end:
+                        job()
+                except Exception as failure:  # whatever it is, the test shows it
+                    failures.append(failure)
+
+            def writer(number):
+                chance = random.Random(SEED + number)
+                own = Ledger(volume, SEED + number)
+                own.digests, own.lock = ledger.digests, ledger.lock
+
+                def job():
+                    own.write(f"{number}-{counts[0]}", chance.choice((300, 20_000, 70_000, 3 * MIB, 9 * MIB)))
+                    counts[0] += 1
+                    time.sleep(0.02)
+                return job
+
+            def reader(number):
+                chance = random.Random(SEED - number)
+
+                def job():
+                    name = ledger.some(chance)
+                    if name is None:
+                        return time.sleep(0.01)
+                    if chance.random() < 0.5:
+                        volume.weir("evict", volume.path(name), check=False)
+                    slowest[0] = max(slowest[0], ledger.check(self, name))
+                    counts[1] += 1
+                return job
+
+            threads = [threading.Thread(target=work, args=(job,)) for job in (writer(1), writer(2), reader(1), reader(2), reader(3))]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(MIXTURE_SECONDS + 2 * READ_TIMEOUT_S)
+                self.assertFalse(thread.is_alive(), "a call hangs")
+            counters = server.counters()
+            print(f"{counts[0]} files written, {counts[1]} read, slowest read {slowest[0]:.1f} s, faults {counters['faults']}", flush=True)
+            self.assertEqual(failures, [])
+            self.assertLess(slowest[0], READ_TIMEOUT_S + 10)
+            server.command("clear")
+            self.store_all(volume, ledger)
+            self.on_a_machine_that_has_nothing(volume, ledger)
+
+    def test_out_of_reach_under_a_load(self):
+        print(f"{OUTAGE_SECONDS} s", flush=True)
+        with servers.FaultServer() as server, S3Volume(server) as volume:
+            volume.format()
+            volume.mount()
+            ledger = Ledger(volume, SEED)
+            for number in range(4):
+                ledger.write(f"before-{number}", 5 * MIB)
+            self.store_all(volume, ledger)
+            server.command("settings", unreachable=True)
+            end = time.monotonic() + OUTAGE_SECONDS
+            slowest, number = 0.0, 0
+            while time.monotonic() < end:
+                started = time.monotonic()
+                ledger.write(f"during-{number}", 200_000)
+                ledger.check(self, f"before-{number % 4}")
+                slowest = max(slowest, time.monotonic() - started)
+                number += 1
+                time.sleep(0.05)
+            status = volume.status()["upload"]
+            print(f"{number} files, slowest {slowest:.2f} s, {status['backlog_bytes']} bytes wait", flush=True)
+            self.assertLess(slowest, 5)
+            self.assertGreater(status["backlog_bytes"], 0)
+            server.command("settings", unreachable=False)
+            self.store_all(volume, ledger)
+            self.on_a_machine_that_has_nothing(volume, ledger)
+
+    def test_a_store_that_takes_so_many_requests_is_used_to_that_and_nobody_fails(self):
+        rate, seconds = 60, 12
+        with servers.FaultServer() as server, S3Volume(server) as volume:
+            volume.format()
+            volume.mount()
+            ledger = Ledger(volume, SEED)
+            server.command("rate", requests_per_second=rate, burst_ms=200)
+            for number in range(rate * (seconds + 3)):
+                ledger.write(f"{number}", 20_000)
+            server.command("reset_counters")
+            time.sleep(seconds)
+            counters = server.counters()
+            stored = sum(object["puts_done"] for object in counters["objects"].values())
+            print(f"{stored} puts done in {seconds} s at {rate}/s, answers {counters['answers']}", flush=True)
+            self.assertGreaterEqual(stored, 0.8 * rate * seconds)
+            volume.weir("evict", volume.path("0"))
+            ledger.check(self, "0")
+            server.command("rate", requests_per_second=0, burst_ms=200)
+            self.store_all(volume, ledger)
+
+
+if __name__ == "__main__":
+    harness.main()
