@@ -127,6 +127,7 @@ class ObjectStoreConformance : public ::testing::TestWithParam<Implementation> {
     std::vector<std::string> result;
     auto page = store().list(prefix, after, limit);
     EXPECT_TRUE(page) << page.error().what;
+    if (!page) return result;
     for (const ListedObject& object : page->objects) result.push_back(object.name);
     return result;
   }
