@@ -102,8 +102,8 @@ inline constexpr uint64_t kUploadMemoryBytes = 64u << 20;  // of chunks on their
 inline constexpr int64_t kStoreThrottledMs = 60'000;       // an operation goes on while the store says "slow down"
 inline constexpr int64_t kBrakeWindowMs = 500;             // over which accepted requests are counted
 inline constexpr double kBrakeCut = 0.9;                   // of what the store took, after it refused
-inline constexpr double kBrakeRefusedShare = 0.1;          // of what was asked: fewer are no overload
-inline constexpr double kBrakeGrowthPerSecond = 0.04;      // until it refuses again
+inline constexpr double kBrakeRefusedShare = 0.08;         // of what was asked: fewer are no overload
+inline constexpr double kBrakeGrowthPerSecond = 0.03;      // until it refuses again
 inline constexpr double kBrakeRateMin = 0.5;               // requests a second
 inline constexpr int64_t kBrakeForgottenMs = 5 * 60'000;   // without a refusal: no brake
 
