@@ -80,7 +80,7 @@ bool is_wanted(const Group& group, const Options& options) {
 
 std::vector<Group> wanted_groups(const Options& options, bool passthrough) {
   std::vector<Group> wanted;
-  for (Group& group : all_groups(options.sizes, passthrough)) {
+  for (Group& group : all_groups(options, passthrough)) {
     if (!is_wanted(group, options)) continue;
     std::erase_if(group.measurements, [&](const Measurement& measurement) {
       return measurement.name.find(options.only) == std::string::npos;
@@ -91,7 +91,7 @@ std::vector<Group> wanted_groups(const Options& options, bool passthrough) {
 }
 
 void list(const Options& options) {
-  for (const Group& group : all_groups(options.sizes, options.passthrough)) {
+  for (const Group& group : all_groups(options, options.passthrough)) {
     fmt::print("{}: {}{}\n", group.name, group.summary, group.on_request ? " (only when named)" : "");
     for (const Measurement& measurement : group.measurements)
       fmt::print("  {}, {}\n", measurement.name, measurement.unit);
@@ -111,7 +111,7 @@ Status write_text(const std::string& file, const std::string& text) {
 }
 
 Status check_groups(const Options& options) {
-  const std::vector<Group> groups = all_groups(options.sizes, options.passthrough);
+  const std::vector<Group> groups = all_groups(options, options.passthrough);
   for (const std::string& name : options.groups)
     if (std::none_of(groups.begin(), groups.end(), [&](const Group& group) { return group.name == name; }))
       return error(Code::kInvalid, "there is no group '{}'; --list shows those there are", name);

@@ -13,6 +13,8 @@ Sizes quick_sizes() {
   sizes.read_bytes = uint64_t{64} << 20;
   sizes.write_bytes = uint64_t{128} << 20;
   sizes.fill_bytes = uint64_t{128} << 20;
+  sizes.store_bytes = uint64_t{64} << 20;
+  sizes.stored_files = 400;
   sizes.random_reads = 4'000;
   sizes.names = 500;
   sizes.unpacked_files = 1'000;

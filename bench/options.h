@@ -12,6 +12,8 @@ struct Sizes {
   uint64_t read_bytes = uint64_t{256} << 20;
   uint64_t write_bytes = uint64_t{1} << 30;
   uint64_t fill_bytes = uint64_t{2} << 30;
+  uint64_t store_bytes = uint64_t{1} << 30;
+  int stored_files = 6'000;
   int random_reads = 20'000;
   int names = 2'000;              // of a measurement that makes, looks up or removes files
   int unpacked_files = 10'000;    // of untar and rm -rf

@@ -2,8 +2,10 @@
 
 namespace weir::bench {
 
-std::vector<Group> all_groups(const Sizes& sizes, bool passthrough) {
-  return {name_group(sizes), tree_group(sizes),  read_group(sizes, passthrough), fill_group(sizes), write_group(sizes),
+std::vector<Group> all_groups(const Options& options, bool passthrough) {
+  const Sizes& sizes = options.sizes;
+  return {name_group(sizes), tree_group(sizes),    read_group(sizes, passthrough),
+          fill_group(sizes), store_group(options), write_group(sizes),
           idle_group(sizes), memory_group(sizes)};
 }
 

@@ -41,7 +41,14 @@ WeirPlace::WeirPlace(const WeirOptions& options, bool passthrough, pid_t server)
 Result<std::unique_ptr<WeirPlace>> WeirPlace::mount(const WeirOptions& options) {
   TRY(io::make_directories(mount_point_of(options), 0755));
   const bool known = knows_passthrough(options);
-  Command command{options.program, "up", mount_point_of(options), "--dir", options.scratch + "/state", "--json"};
+  const std::string state = options.scratch + "/state";
+  Command command{options.program, "up", mount_point_of(options), "--dir", state, "--json"};
+  if (!options.store_url.empty()) {
+    TRY(io::make_directories(state, 0755));
+    TRY(run({options.program, "format", state + "/meta", "--store", options.store_url}));
+    command = {options.program, "mount",          state + "/meta", mount_point_of(options),
+               "--cache-dir",   state + "/cache", "--json"};
+  }
   if (known) command.insert(command.end(), {"--passthrough", options.passthrough ? "on" : "off"});
   ASSIGN_OR_RETURN(const std::string said, output_of(command));
   ASSIGN_OR_RETURN(const Json json, parsed(said));
@@ -66,8 +73,10 @@ Status WeirPlace::settle() {
   return {};
 }
 
+Status WeirPlace::store(const std::string& path) { return run({options_.program, "sync", path, "--to", "stored"}); }
+
 Status WeirPlace::evict(const std::string& path) {
-  TRY(run({options_.program, "sync", path, "--to", "stored"}));
+  TRY(store(path));
   return run({options_.program, "evict", path});
 }
 

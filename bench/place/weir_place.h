@@ -10,6 +10,7 @@ struct WeirOptions {
   std::string program;  // the weir binary
   std::string scratch;  // a directory for the volume, its cache and its store
   bool passthrough = true;
+  std::string store_url;  // empty: a directory in `scratch`
 };
 
 /// A new volume in a scratch directory, mounted by the real program; unmounted by the destructor.
@@ -21,6 +22,8 @@ class WeirPlace : public Place {
 
   Status settle() override;
   Status refill(const std::string& path) override;
+  /// Blocks: until the file is in the object store.
+  Status store(const std::string& path);
   Status evict(const std::string& path) override;
   std::optional<pid_t> server() const override { return server_; }
   Result<std::optional<uint64_t>> local_bytes() const override;

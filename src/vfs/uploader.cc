@@ -216,8 +216,11 @@ Status Uploader::upload(const Task& task) {
       return {};
     }
   }
-  Bytes bytes(task.record.length_bytes, '\0');
-  ASSIGN_OR_RETURN(bool found, core_.cache.read_chunk(task.id, std::span<char>(bytes.data(), bytes.size())));
+  // Of this thread, since fresh memory of this size costs as much as half of the hashing.
+  thread_local std::vector<char> buffer(limits::kChunkBytes);
+  const std::span<char> room(buffer.data(), task.record.length_bytes);
+  ASSIGN_OR_RETURN(bool found, core_.cache.read_chunk(task.id, room));
+  const std::string_view bytes(room.data(), room.size());
   if (!found || chunk_id_of(bytes) != task.id)
     return error(Code::kCorrupt, "chunk {} is not stored yet, and this node's copy of it is {}", task.id.hex(),
                  found ? "damaged" : "gone");

@@ -1,0 +1,133 @@
+#include <fcntl.h>
+
+#include <thread>
+
+#include "base/io.h"
+#include "bench/measure/content.h"
+#include "bench/measure/groups.h"
+#include "bench/measure/read_patterns.h"
+#include "bench/measure/stopwatch.h"
+#include "bench/measure/store_stage.h"
+
+namespace weir::bench {
+
+namespace {
+
+constexpr uint64_t kRequestBytes = 1u << 20;
+// As many as Weir has under way: chunks in its memory for uploads, and threads that fill.
+constexpr size_t kPlainPuts = 16;
+constexpr size_t kPlainGets = 8;
+constexpr double kShare = 0.85;
+constexpr int kWriters = 4;
+constexpr size_t kSmallBytes = 16u << 10;
+constexpr double kSmallFilesPerSecond = 3'000;
+
+using Stage = std::shared_ptr<std::unique_ptr<StoreStage>>;
+using Read = std::function<Result<double>(const std::string& path, uint64_t bytes)>;
+
+Measurement upload(const Stage& stage, uint64_t bytes) {
+  Measurement made;
+  made.name = "upload until stored (raw: a plain client)";
+  made.unit = "MB/s";
+  made.targets = {{Target::Of::kRaw, kShare}};
+  made.places = {PlaceKind::kWeir, PlaceKind::kRaw};
+  made.run = [=](Place& place) -> Result<double> {
+    if (place.kind() == PlaceKind::kRaw) return (*stage)->plain_upload(bytes, kPlainPuts);
+    WeirPlace& weir = (*stage)->weir();
+    const std::string path = weir.file("upload.bin");
+    TRY(make_file(path, bytes));
+    const Stopwatch watch;
+    TRY(weir.store(path));
+    const double speed = watch.megabytes_per_second(bytes);
+    TRY(remove_path(path));
+    return speed;
+  };
+  return made;
+}
+
+Measurement cold_read(const std::string& name, const Read& read, const Stage& stage, uint64_t bytes) {
+  Measurement made;
+  made.name = "cold " + name + " from the store (raw: a plain client)";
+  made.unit = "MB/s";
+  made.targets = {{Target::Of::kRaw, kShare}};
+  made.places = {PlaceKind::kWeir, PlaceKind::kRaw};
+  made.run = [=](Place& place) -> Result<double> {
+    if (place.kind() == PlaceKind::kRaw) return (*stage)->plain_download(kPlainGets);
+    WeirPlace& weir = (*stage)->weir();
+    TRY(weir.evict(weir.file("cold.bin")));
+    TRY(weir.settle());
+    return read(weir.file("cold.bin"), bytes);
+  };
+  return made;
+}
+
+Result<double> write_small_files(const std::string& directory, int files) {
+  std::vector<Status> outcomes(kWriters);
+  const auto write_share = [&](int writer) -> Status {
+    Content content(kSmallBytes);
+    for (int number = writer; number < files; number += kWriters) {
+      const std::string path = directory + "/" + std::to_string(number);
+      ASSIGN_OR_RETURN(FileDescriptor fd, io::open_file(path, O_WRONLY | O_CREAT | O_EXCL, 0644));
+      TRY(io::write_at(fd.get(), content.next(), 0));
+      TRY(close_file(std::move(fd)));
+    }
+    return {};
+  };
+  const Stopwatch watch;
+  std::vector<std::thread> writers;
+  for (int writer = 0; writer < kWriters; ++writer)
+    writers.emplace_back([&, writer] { outcomes[static_cast<size_t>(writer)] = write_share(writer); });
+  for (std::thread& writer : writers) writer.join();
+  const double speed = watch.per_second(files);
+  for (const Status& outcome : outcomes) TRY(outcome);
+  return speed;
+}
+
+Measurement small_files(const Stage& stage, int files) {
+  Measurement made;
+  made.name = "16 KiB files by 4 writers, until close()";
+  made.unit = "files/s";
+  made.targets = {{Target::Of::kNothing, kSmallFilesPerSecond}};
+  made.places = {PlaceKind::kWeir, PlaceKind::kRaw};
+  made.run = [=](Place& place) -> Result<double> {
+    Place& used = place.kind() == PlaceKind::kRaw ? place : (*stage)->weir();
+    const std::string directory = used.file("small");
+    TRY(io::make_directories(directory, 0755));
+    auto speed = write_small_files(directory, files);
+    TRY(used.settle());
+    for (int number = 0; number < files; ++number) TRY(remove_path(directory + "/" + std::to_string(number)));
+    return speed;
+  };
+  return made;
+}
+
+}  // namespace
+
+Group store_group(const Options& options) {
+  const auto stage = std::make_shared<std::unique_ptr<StoreStage>>();
+  const uint64_t bytes = options.sizes.store_bytes;
+  Group group;
+  group.name = "store";
+  group.summary = "uploads to and cold reads from an S3 server in memory, beside a plain client";
+  group.prepare = [=](Place& place) -> Status {
+    if (place.kind() != PlaceKind::kWeir) return {};
+    ASSIGN_OR_RETURN(*stage, StoreStage::set(options));
+    TRY((*stage)->plain_upload(bytes, kPlainPuts));
+    TRY(make_file((*stage)->weir().file("cold.bin"), bytes));
+    return (*stage)->weir().settle();
+  };
+  group.clean = [=](Place& place) -> Status {
+    if (place.kind() == PlaceKind::kWeir) stage->reset();
+    return {};
+  };
+  const auto by_read = [](const std::string& path, uint64_t size) {
+    return read_sequentially(path, size, kRequestBytes, 1);
+  };
+  group.measurements.push_back(cold_read("read()", by_read, stage, bytes));
+  group.measurements.push_back(cold_read("mmap", read_mapped, stage, bytes));
+  group.measurements.push_back(upload(stage, bytes));
+  group.measurements.push_back(small_files(stage, options.sizes.stored_files));
+  return group;
+}
+
+}  // namespace weir::bench
