@@ -15,7 +15,12 @@ if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
   add_compile_options(-Wthread-safety)
 endif()
 
+# Seconds that a test program may take at most: small ones, and those that mount. Sanitizers make all ten times slower.
+set(WEIR_TEST_SECONDS 600)
+set(WEIR_MOUNT_TEST_SECONDS 1200)
 if(WEIR_SANITIZE)
+  set(WEIR_TEST_SECONDS 3600)
+  set(WEIR_MOUNT_TEST_SECONDS 7200)
   add_compile_options(-fsanitize=${WEIR_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${WEIR_SANITIZE})
 endif()

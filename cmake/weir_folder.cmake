@@ -25,7 +25,7 @@ function(weir_folder)
     add_executable(${library}_test ${tests})
     target_link_libraries(${library}_test PRIVATE ${library} ${ARG_TEST_LINK} GTest::gtest GTest::gtest_main)
     add_test(NAME unit_${ARG_NAME} COMMAND ${library}_test)
-    set_tests_properties(unit_${ARG_NAME} PROPERTIES TIMEOUT 600 LABELS unit)
+    set_tests_properties(unit_${ARG_NAME} PROPERTIES TIMEOUT ${WEIR_TEST_SECONDS} LABELS unit)
   endif()
 
   if(WEIR_FUZZ)

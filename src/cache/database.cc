@@ -36,6 +36,14 @@ Result<std::unique_ptr<rocksdb::DB>> open_rocksdb(const std::string& path, const
   return std::unique_ptr<rocksdb::DB>(database);
 }
 
+/// For reading only: needs no room on the disk. Null if that fails too.
+std::unique_ptr<rocksdb::DB> open_readable(const std::string& path, const DatabaseMemory& memory) {
+  rocksdb::DB* database = nullptr;
+  rocksdb::Status status = rocksdb::DB::OpenForReadOnly(rocksdb_options(memory), path, &database);
+  if (!status.ok()) log::warning("the database {} cannot even be read: {}", path, status.ToString());
+  return std::unique_ptr<rocksdb::DB>(status.ok() ? database : nullptr);
+}
+
 int64_t now_ns() { return std::chrono::steady_clock::now().time_since_epoch().count(); }
 
 }  // namespace
@@ -71,8 +79,15 @@ Status Database::failure(const rocksdb::Status& status, std::string_view action)
   return error(code_of(status), "{} the database {}: {}", action, path_, status.ToString());
 }
 
+Status Database::broke(Status how) {
+  // Whoever comes before it works again is told the same, not that something is wrong with the disk.
+  closed_code_ = how.error().code;
+  broken_ = true;
+  return how;
+}
+
 Status Database::closed() const {
-  return error(Code::kUnavailable, "the database {} is closed until its disk works again", path_);
+  return error(closed_code_, "the database {} takes nothing until its disk works again", path_);
 }
 
 Result<std::optional<Bytes>> Database::get(std::string_view key) {
@@ -93,8 +108,7 @@ Status Database::write(Batch& batch, Log log) {
   options.disableWAL = log == Log::kNone;
   rocksdb::Status status = database_->Write(options, batch.batch_.get());
   if (status.ok()) return {};
-  broken_ = true;
-  return failure(status, "write to");
+  return broke(failure(status, "write to"));
 }
 
 /// RocksDB can resume after a failed write by itself, but aborts when it then goes on with a log whose last append
@@ -113,7 +127,12 @@ Status Database::open_again() {
     if (!closed.ok()) log::debug("closing the database {}: {}", path_, closed.ToString());
     database_.reset();
   }
-  ASSIGN_OR_RETURN(database_, open_rocksdb(path_, memory_));
+  auto opened = open_rocksdb(path_, memory_);
+  if (!opened) {
+    database_ = open_readable(path_, memory_);
+    return broke(Failure(opened.error()));
+  }
+  database_ = std::move(*opened);
   broken_ = false;
   log::info("the database {} can be written again", path_);
   return {};
@@ -121,11 +140,10 @@ Status Database::open_again() {
 
 Status Database::sync_log() {
   ReaderLock lock(mutex_);
-  if (!database_) return closed();
+  if (!database_ || broken_) return closed();
   rocksdb::Status status = database_->FlushWAL(true);
   if (status.ok()) return {};
-  broken_ = true;
-  return failure(status, "sync");
+  return broke(failure(status, "sync"));
 }
 
 Status Database::scan(std::string_view prefix, std::string_view from,

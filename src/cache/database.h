@@ -76,6 +76,8 @@ class Database {
   Status open_again();
   Status failure(const rocksdb::Status& status, std::string_view action) const;
   Status closed() const;
+  /// A write failed: nothing is written until the database has been opened again.
+  Status broke(Status how);
 
   const std::string path_;
   const DatabaseMemory& memory_;
@@ -83,7 +85,8 @@ class Database {
   SharedMutex mutex_;
   std::unique_ptr<rocksdb::DB> database_;  // none if it could not be opened again
   std::atomic<bool> broken_ = false;       // a write failed
-  int64_t next_attempt_ns_ = 0;            // of opening it again
+  std::atomic<Code> closed_code_ = Code::kUnavailable;
+  int64_t next_attempt_ns_ = 0;  // of opening it again
 };
 
 }  // namespace weir::cache

@@ -92,6 +92,43 @@ TEST_F(DatabaseTest, writes_succeed_again_when_a_full_disk_has_room) {
   database_.reset();
 }
 
+TEST_F(DatabaseTest, a_disk_that_is_full_again_when_it_is_opened_is_said_to_be_full_and_is_read) {
+  database_.reset();
+  const std::string disk = directory_.file("disk");
+  std::filesystem::create_directory(disk);
+  weir::testing::SmallDisk small(disk, 24u << 20);
+  if (!small.mounted()) GTEST_SKIP() << "mounting a disk needs root";
+  memory_.write_buffer_bytes = 64 << 10;  // twice that must be free before it tries
+  database_ = Database::open(disk + "/db", memory_).value();
+  // More in the log than there will be room for when it is replayed; nothing that could be compressed.
+  Bytes noise(1 << 20, '\0');
+  uint64_t state = 1;
+  for (char& byte : noise)
+    byte = static_cast<char>((state = state * 6364136223846793005u + 1442695040888963407u) >> 56);
+  Batch first;
+  first.put("key", noise);
+  ASSERT_TRUE(database_->write(first, Log::kProcess));
+  FileDescriptor file = io::open_file(disk + "/filler", O_RDWR | O_CREAT).value();
+  uint64_t size = 0;
+  for (; io::write_at(file.get(), Bytes(4096, 'x'), size); size += 4096) continue;
+  Batch batch;
+  for (int i = 0; i < 100; ++i) batch.put("key" + std::to_string(i), Bytes(100'000, 'x'));
+  ASSERT_EQ(database_->write(batch, Log::kProcess).error().code, Code::kNoSpace);
+  // It seems to have room, and has not.
+  ASSERT_EQ(::ftruncate(file.get(), static_cast<off_t>(size - (160 << 10))), 0);
+  for (int i = 0; i < 5; ++i) {
+    Status refused = database_->write(batch, Log::kProcess);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Code::kNoSpace) << refused.error().what;
+    EXPECT_EQ(database_->get("key").value(), noise);
+  }
+  file.reset();
+  std::filesystem::remove(disk + "/filler");
+  EXPECT_TRUE(write_in_time());
+  EXPECT_EQ(database_->get("key").value(), noise);
+  database_.reset();
+}
+
 TEST_F(DatabaseTest, a_log_that_met_a_full_disk_at_its_first_record_is_no_trap) {
   database_.reset();
   const std::string disk = directory_.file("disk");

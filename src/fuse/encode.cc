@@ -36,7 +36,7 @@ int64_t join_time(uint64_t seconds, uint32_t nanoseconds) {
   // What nanoseconds in 64 bits cannot say is clamped: the years 1678 to 2261.
   constexpr int64_t kSecondsMax = INT64_MAX / kNanosecondsPerSecond - 1;
   const int64_t clamped = std::clamp(static_cast<int64_t>(seconds), -kSecondsMax, kSecondsMax);
-  return clamped * kNanosecondsPerSecond + nanoseconds;
+  return clamped * kNanosecondsPerSecond + std::min<int64_t>(nanoseconds, kNanosecondsPerSecond - 1);
 }
 
 void set_lifetime(int64_t lifetime_ms, uint64_t* seconds, uint32_t* nanoseconds) {

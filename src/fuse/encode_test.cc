@@ -50,6 +50,18 @@ TEST(Encode, TimesThatDoNotFitAreClamped) {
   EXPECT_LT(change.atime_ns, INT64_MIN + 3'000'000'000);
 }
 
+TEST(Encode, MoreThanASecondOfNanosecondsIsClamped) {
+  fuse_setattr_in in{};
+  in.valid = FATTR_MTIME | FATTR_CTIME;
+  in.mtime = INT64_MAX;
+  in.mtimensec = UINT32_MAX;
+  in.ctime = 5;
+  in.ctimensec = 1'000'000'000;
+  const vfs::SetAttributes change = decode_set_attributes(in);
+  EXPECT_GT(change.mtime_ns, INT64_MAX - 3'000'000'000);
+  EXPECT_EQ(change.ctime_ns, 5'999'999'999);
+}
+
 TEST(Encode, LifetimesAreSplitIntoSecondsAndNanoseconds) {
   const fuse_entry_out out = encode_entry({}, {.entry_ms = 1500, .attributes_ms = 60'000});
   EXPECT_EQ(out.entry_valid, 1u);

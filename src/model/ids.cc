@@ -8,7 +8,9 @@ template <class Tag>
 std::optional<ContentName<Tag>> ContentName<Tag>::from_hex(std::string_view text) {
   auto bytes = weir::from_hex(text);
   if (!bytes || bytes->size() != 32) return std::nullopt;
-  return from_bytes(*bytes);
+  const std::optional<ContentName> name = from_bytes(*bytes);
+  // Names of files and objects: one content has one, and another spelling is another file.
+  return name && name->hex() == text ? name : std::nullopt;
 }
 
 template <class Tag>

@@ -71,8 +71,11 @@ Status Version::read(uint64_t offset, std::span<char> buffer) {
   if (buffer.empty()) return {};
   CHECK(offset + buffer.size() <= size_);
   while (has_image()) {
-    ASSIGN_OR_RETURN(auto opened, image());
-    Status read = read_image(*opened, offset, buffer);
+    auto opened = image();
+    // The disk has not even room for an empty image.
+    if (!opened && opened.error().code == Code::kNoSpace) return read_uncached(offset, buffer);
+    if (!opened) return Failure(opened.error());
+    Status read = read_image(**opened, offset, buffer);
     if (read || read.error().code != Code::kStale) return read;
   }
   ASSIGN_OR_RETURN(auto bytes, whole());
@@ -98,6 +101,23 @@ Status Version::read_image(cache::Image& image, uint64_t offset, std::span<char>
       std::memcpy(piece.data(), bytes->data() + within, piece.size());
     }
     done += piece.size();
+  }
+  return {};
+}
+
+Status Version::read_uncached(uint64_t offset, std::span<char> buffer) {
+  for (size_t done = 0; done < buffer.size();) {
+    const uint64_t index = chunk_index(offset + done);
+    const uint64_t within = offset + done - chunk_offset(index);
+    const size_t count = std::min<uint64_t>(buffer.size() - done, limits::kChunkBytes - within);
+    const ChunkId& id = manifest_->chunks[index];
+    if (id.is_zero()) {
+      std::memset(buffer.data() + done, 0, count);
+    } else {
+      ASSIGN_OR_RETURN(auto bytes, sources_.fetcher.chunk(id, chunk_length(size_, index)));
+      std::memcpy(buffer.data() + done, bytes->data() + within, count);
+    }
+    done += count;
   }
   return {};
 }

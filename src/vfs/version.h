@@ -49,6 +49,7 @@ class Version {
  private:
   Version(Sources sources, uint64_t size) : sources_(sources), size_(size) {}
   Status read_image(cache::Image& image, uint64_t offset, std::span<char> buffer);
+  Status read_uncached(uint64_t offset, std::span<char> buffer);
 
   const Sources sources_;
   const uint64_t size_;

@@ -61,8 +61,8 @@ void World::compare_bytes(const std::string& name, const Content& content) {
     expect(fd >= 0, "open fails");
     for (uint64_t offset = 0; offset < content.size(); offset += kRequestBytesMax) {
       const ssize_t count = pread(fd, write_buffer_, kRequestBytesMax, static_cast<off_t>(offset));
-      expect(count >= 0 &&
-                 content.read(offset, kRequestBytesMax) == std::string_view(write_buffer_, static_cast<size_t>(count)),
+      expect(count >= 0, "a read fails: " + Outcome::of(count).text());
+      expect(content.read(offset, kRequestBytesMax) == std::string_view(write_buffer_, static_cast<size_t>(count)),
              fmt::format("bytes from {} on differ from the model's on side {}", offset, side));
     }
     ::close(fd);
