@@ -21,10 +21,11 @@ Result<std::unique_ptr<StoreStage>> StoreStage::set(const Options& options) {
   // The daemon has them from us.
   ::setenv("AWS_ACCESS_KEY_ID", credential.access_key.c_str(), 1);
   ::setenv("AWS_SECRET_ACCESS_KEY", credential.secret_key.c_str(), 1);
-  ASSIGN_OR_RETURN(stage->weir_, WeirPlace::mount({.program = options.program,
-                                                   .scratch = scratch,
-                                                   .passthrough = options.passthrough,
-                                                   .store_url = "s3://bucket/weir?endpoint=" + stage->target_.endpoint}));
+  ASSIGN_OR_RETURN(stage->weir_,
+                   WeirPlace::mount({.program = options.program,
+                                     .scratch = scratch,
+                                     .passthrough = options.passthrough,
+                                     .store_url = "s3://bucket/weir?endpoint=" + stage->target_.endpoint}));
   return stage;
 }
 
