@@ -24,6 +24,7 @@ class Ledger:
         self.sure = {}
         self.under_way = {}
         self.partial = set()
+        self.other = {}  # where close() was refused: what the file was to get, or had
         self.refused = 0
 
     def read(self, text, test):
@@ -40,14 +41,17 @@ class Ledger:
                 self.refused += 1
             elif mark == "full":
                 self.refused += 1
+            elif mark == "or":
+                self.other[name] = digest
             else:
                 self.sure[name] = digest
                 self.under_way[name] = []
                 self.partial.discard(name)
+                self.other.pop(name, None)
 
     def settle(self, top, test):
         for name in set(self.sure) | set(self.under_way):
-            allowed = {self.sure.get(name, "-")} | set(self.under_way.get(name, []))
+            allowed = {self.sure.get(name, "-"), self.other.get(name, self.sure.get(name, "-"))} | set(self.under_way.get(name, []))
             if self.under_way.get(name):
                 allowed |= {"-", EMPTY}  # a rewrite passes through absent and empty
             path = os.path.join(top, name)
@@ -60,6 +64,7 @@ class Ledger:
             self.sure[name] = found
             self.under_way[name] = []
         self.partial.clear()
+        self.other.clear()
 
 
 class Kill(SystemTest):

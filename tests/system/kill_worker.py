@@ -111,14 +111,18 @@ class Worker:
             self.done(name, digest_of(content))
 
     def survive(self, problem, name, path, digest):
-        """There was no room: the file has what it had, or what it was to get."""
+        """There was no room: the file has what it had, or what it was to get. Since close() was refused, nothing is promised
+        of which: what it was to get is published when there is room, or goes with daemon and supervisor."""
         if problem.errno != errno.ENOSPC:
             raise problem
         found = digest_of(read(path))
         if found not in (self.known[name], digest):
             self.note("wrong", name, found)
+        before = self.known[name]
         self.note("full", name, found)
         self.done(name, found)
+        if digest != before:
+            self.note("or", name, digest if found == before else before)
 
     def step(self):
         name = self.random.choice(self.names)
