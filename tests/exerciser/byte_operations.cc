@@ -99,12 +99,12 @@ void World::write_at(Handle& handle, uint64_t offset, uint64_t length, int kind)
   const Pair pair = both([&](int side) -> int64_t {
     const int fd = handle.fds[static_cast<size_t>(side)];
     if (side == kPlain || !options_.wait_for_room) return write_to(fd, write_buffer_, length, offset, kind);
-    // What there was room for is written, and goes on from there.
-    while (done < length) {
+    // What there was room for is written, and goes on from there. To write nothing is a call too.
+    do {
       const int64_t count = write_to(fd, write_buffer_ + done, length - done, offset + done, kind);
       if (count < 0) return -1;
       done += static_cast<uint64_t>(count);
-    }
+    } while (done < length);
     return static_cast<int64_t>(done);
   });
   compare(pair);
