@@ -20,12 +20,15 @@ namespace weir::testing::s3 {
 namespace {
 
 /// Sends all it can: an early answer of the server is worth reading although the rest of a body was not taken.
-void send_all(int socket, std::string_view bytes) {
+/// False: the connection was reset. The socket tells that only once, so what is received afterwards looks like an
+/// orderly end.
+bool send_all(int socket, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t sent = ::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (sent <= 0) return;
+    if (sent <= 0) return errno != ECONNRESET;
     bytes.remove_prefix(static_cast<size_t>(sent));
   }
+  return true;
 }
 
 Ending ending_of(ssize_t received) {
@@ -144,9 +147,10 @@ RawAnswer RawClient::request(std::string_view method, std::string_view target, s
   const Request request = signed_request(method, target, body, headers);
   std::string head = fmt::format("{} {} HTTP/1.1\r\n", method, target);
   for (const auto& [name, value] : request.headers) head += fmt::format("{}: {}\r\n", name, value);
-  send_all(socket.get(), head + "\r\n");
-  send_all(socket.get(), body);
-  return receive(socket.get(), method);
+  const bool sent = send_all(socket.get(), head + "\r\n") && send_all(socket.get(), body);
+  RawAnswer answer = receive(socket.get(), method);
+  if (!sent && answer.ending == Ending::kShort) answer.ending = Ending::kReset;
+  return answer;
 }
 
 }  // namespace weir::testing::s3
