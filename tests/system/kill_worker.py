@@ -36,6 +36,7 @@ class Worker:
         self.top = top
         self.names = [f"{seed.split('.')[0]}-{number}" for number in range(12)]
         self.known = known
+        self.doubt = {}  # contents of a file since the last close() of it that was not refused
 
     def note(self, mark, name, digest):
         self.out.write(f"{mark} {name} {digest}\n")
@@ -43,6 +44,7 @@ class Worker:
     def done(self, name, digest):
         self.note("!", name, digest)
         self.known[name] = digest
+        self.doubt.pop(name, None)
 
     def write(self, path, pieces, flags, name, sync=False):
         """(offset, bytes) each. What is refused is noted before the file is closed, which publishes what there is."""
@@ -118,11 +120,12 @@ class Worker:
         found = digest_of(read(path))
         if found not in (self.known[name], digest):
             self.note("wrong", name, found)
-        before = self.known[name]
+        doubt = self.doubt.get(name, set()) | {self.known[name], digest}
         self.note("full", name, found)
         self.done(name, found)
-        if digest != before:
-            self.note("or", name, digest if found == before else before)
+        self.doubt[name] = doubt
+        for content in sorted(doubt):
+            self.note("or", name, content)
 
     def step(self):
         name = self.random.choice(self.names)
