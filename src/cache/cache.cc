@@ -76,7 +76,7 @@ Result<bool> Cache::read_chunk(const ChunkId& id, std::span<char> buffer) {
     }
   }
   TRY(failed);
-  return false;
+  return state_->read_unindexed(id, buffer);
 }
 
 Result<std::unique_ptr<Staging>> Cache::new_staging() {

@@ -188,7 +188,7 @@ void Cache::State::release(Image* image) {
       saved = evict_locked(id);
     else
       saved = save_locked(*image);
-    if (!saved) log::warning("image {} is not in the cache's index: {}", id.hex(), saved.error().what);
+    if (!saved) index_lacks(id, saved.error());
     images.update(id, [&](ImageEntry& changed) {
       changed.open.reset();
       changed.last_used_ns = clock.realtime_ns();
@@ -275,6 +275,32 @@ Status Cache::State::evict_locked(const ManifestId& id) {
   TRY(io::remove_file(layout.partial_image(id)));
   FAULT_POINT("evict.image.after");
   return forget_locked(id);
+}
+
+void Cache::State::index_lacks(const ManifestId& id, const Error& failed) {
+  log::warning("image {} is not up to date in the cache's index: {}", id.hex(), failed.what);
+  MutexLock lock(unindexed_mutex);
+  unindexed.insert(id);
+}
+
+Result<bool> Cache::State::read_unindexed(const ChunkId& id, std::span<char> buffer) {
+  std::set<ManifestId> candidates;
+  {
+    MutexLock lock(unindexed_mutex);
+    candidates = unindexed;
+  }
+  for (const ManifestId& candidate : candidates) {
+    ASSIGN_OR_RETURN(std::optional<Journal::ImageRecord> record, journal->find_image(candidate));
+    if (!record) continue;  // all of it is stored by now
+    for (const auto& [number, chunk] : record->row.chunks) {
+      if (chunk != id) continue;
+      ASSIGN_OR_RETURN(ImageFile file, open_file(candidate, false));
+      if (!file.fd.valid()) continue;
+      ASSIGN_OR_RETURN(size_t got, io::read_at(file.fd.get(), buffer.data(), buffer.size(), chunk_offset(number)));
+      if (got == buffer.size()) return true;
+    }
+  }
+  return false;
 }
 
 Result<bool> Cache::State::read_place(const ChunkPlace& place, const ChunkId& chunk, bool verified,

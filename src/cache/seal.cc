@@ -105,8 +105,7 @@ Status Cache::State::merge_locked(Sealing& sealing, Image& image) {
     entry.disk_bytes += copied_bytes;
     entry.present_chunks += static_cast<uint32_t>(copied.size());
   });
-  if (Status saved = save_locked(image); !saved)
-    log::warning("image {} is not up to date in the cache's index: {}", image.id().hex(), saved.error().what);
+  if (Status saved = save_locked(image); !saved) index_lacks(image.id(), saved.error());
   sealing.staging->record_.clear();
   sealing.staging->handover_.clear();
   sealing.staging.reset();
@@ -146,8 +145,7 @@ Result<std::shared_ptr<Image>> Cache::State::become_image_locked(Sealing& sealin
   std::shared_ptr<Image> shared = share_locked(image);
   // The journal knows enough to bring the index up to date in the next life.
   // Also an image of nothing new: a file that the index does not know would take room for ever.
-  if (Status saved = save_locked(*image, true); !saved)
-    log::warning("image {} is not in the cache's index: {}", id.hex(), saved.error().what);
+  if (Status saved = save_locked(*image, true); !saved) index_lacks(id, saved.error());
   sealing.staging.reset();
   return shared;
 }

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <set>
 #include <thread>
 
 #include "base/clock.h"
@@ -71,6 +72,10 @@ struct Cache::State {
   Status evict_locked(const ManifestId& id);
   /// The kernel showed the file to readers, and one of them still has it mapped.
   bool is_mapped_locked(const ManifestId& id, const ImageEntry& entry);
+  /// The disk had no room to tell the index of the image. What of it is not stored is found by read_unindexed().
+  void index_lacks(const ManifestId& id, const Error& failed);
+  /// A chunk that is not stored, of an image that the index may not know. The bytes are for the caller to check.
+  Result<bool> read_unindexed(const ChunkId& id, std::span<char> buffer);
   Result<bool> read_place(const ChunkPlace& place, const ChunkId& chunk, bool verified, std::span<char> buffer);
 
   // Sealing and upload (seal.cc, upload.cc).
@@ -134,6 +139,8 @@ struct Cache::State {
   KeyLocks locks;
   HotContents hot;
   ImageTable images;
+  Mutex unindexed_mutex;
+  std::set<ManifestId> unindexed GUARDED_BY(unindexed_mutex);  // since the start
   SharedSync journal_sync;
   SharedSync barrier_sync;
 

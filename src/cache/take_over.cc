@@ -91,7 +91,8 @@ Status Cache::State::keep_unstored_locked(const Image& image, const Journal::Ima
   indexed.boot = boot;
   indexed.present.assign(chunk_count(row.size), false);
   for (const auto& [number, chunk] : row.chunks) indexed.present[number] = true;
-  TRY(index->save(id, indexed, row.chunks));
+  // The copy is in its place, whatever the index knows.
+  if (Status saved = index->save(id, indexed, row.chunks); !saved) index_lacks(id, saved.error());
   ImageEntry placed = ImageEntry::of(indexed);
   placed.unstored = true;
   images.put(id, placed);

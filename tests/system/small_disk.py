@@ -10,7 +10,7 @@ from harness import Volume, run
 DISK_BYTES = 64_000_000
 MIB = 1 << 20
 # Until that is mended, what stumbles over it runs only when asked for.
-KNOWN = "a full cache disk can make a call fail with EIO (docs/failures.md, \"Open\"); WEIR_TEST_FULL_DISK=1 runs this"
+KNOWN = "a full cache disk can make a call fail that needs no room (docs/failures.md, \"Open\"); WEIR_TEST_FULL_DISK=1 runs this"
 
 
 class SmallDiskVolume(Volume):
