@@ -216,9 +216,9 @@ Status Uploader::upload(const Task& task) {
       return {};
     }
   }
-  // Of this thread, since fresh memory of this size costs as much as half of the hashing.
-  thread_local std::vector<char> buffer(limits::kChunkBytes);
-  const std::span<char> room(buffer.data(), task.record.length_bytes);
+  // Not zeroed before it is filled, and given back: the pace counts what is in memory.
+  const auto buffer = std::make_unique_for_overwrite<char[]>(task.record.length_bytes);
+  const std::span<char> room(buffer.get(), task.record.length_bytes);
   ASSIGN_OR_RETURN(bool found, core_.cache.read_chunk(task.id, room));
   const std::string_view bytes(room.data(), room.size());
   if (!found || chunk_id_of(bytes) != task.id)
