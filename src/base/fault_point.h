@@ -8,7 +8,7 @@ namespace weir {
 
 /// Moments at which tests end the process: before and after each step that must survive it. A point that is not listed
 /// here does not compile, and a test fails when one of the list is never passed.
-inline constexpr std::array<std::string_view, 26> kFaultPoints = {
+inline constexpr std::array<std::string_view, 28> kFaultPoints = {
     "journal.image.before",   "journal.image.after",    // content that is not stored is recorded
     "journal.small.before",   "journal.small.after",    // the same for small content, with its bytes
     "journal.staging.before", "journal.staging.after",  // the record of a staging file
@@ -18,6 +18,7 @@ inline constexpr std::array<std::string_view, 26> kFaultPoints = {
     "fill.chunk.before",      "fill.chunk.after",       // a chunk is written into an image
     "fill.finish.before",     "fill.finish.after",      // a complete image gets its final name
     "evict.image.before",     "evict.image.after",      // the file goes, its index entry not yet
+    "upload.announce.before", "upload.announce.after",  // chunks of a file that is being written are known
     "upload.put.before",      "upload.put.after",       // the object is stored
     "upload.note.before",     "upload.note.after",      // the metadata knows it
     "upload.forget.before",   "upload.forget.after",    // the journal forgets it

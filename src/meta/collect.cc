@@ -248,9 +248,9 @@ class Collector {
       }
       transaction.erase(key);
       for (const kv::KeyValue& holder : holders) transaction.erase(holder.key);
-      if (!record.was_stored) return {};
+      // Who sent it may have died before that was noted.
       QueueRow object;
-      object.chunks.push_back({chunk.chunk, record.generation, record.length_bytes});
+      object.chunks.push_back({chunk.chunk, record.generation, record.was_stored ? record.length_bytes : 0});
       ASSIGN_OR_RETURN(uint64_t serial, volume_.new_serial());
       transaction.put(keys::queue(QueueClass::kObject, due_ms(volume_, true), serial), object.encode());
       return {};
@@ -279,15 +279,17 @@ class Collector {
 
   Status delete_objects_of(const std::vector<QueueItem>& items) {
     std::vector<std::string> names;
-    uint64_t bytes = 0;
+    uint64_t objects = 0, bytes = 0;
     for (const QueueItem& item : items) {
       for (const ChunkGeneration& chunk : item.row.chunks) {
         names.push_back(chunk_object_name(chunk.chunk, chunk.generation));
+        if (chunk.length_bytes == 0) continue;  // nobody knows whether it is there
+        ++objects;
         bytes += chunk.length_bytes;
       }
     }
     TRY(remove_objects_(names));
-    report_.objects_deleted += names.size();
+    report_.objects_deleted += objects;
     report_.bytes_deleted += bytes;
     return {};
   }

@@ -13,7 +13,7 @@ struct CollectReport {
   uint64_t references_erased = 0;
   uint64_t chunks_condemned = 0;
   uint64_t chunks_revived = 0;
-  uint64_t objects_deleted = 0;
+  uint64_t objects_deleted = 0;  // that were there, as far as is known
   uint64_t bytes_deleted = 0;
   uint64_t waiting = 0;  // entries that are not due yet
 };

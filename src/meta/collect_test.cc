@@ -69,10 +69,13 @@ TEST_P(CollectTest, EveryVersionKeepsItsOwnGrace) {
   EXPECT_EQ(state("x"), "absent");
 }
 
-TEST_P(CollectTest, AnUnstoredChunkHasNoObjectToDelete) {
+// It lay in the store for ever when its node died between upload and note.
+TEST_P(CollectTest, AnObjectThatMayHaveBeenSentIsDeletedWithItsChunk) {
   publish_chunks(make_file("a").id, {"x"});
+  const std::string object = chunk_object_name(chunk_named("x"), record("x")->generation);
   value_of(unlink(volume(), {}, kRootInode, "a", nothing_open));
-  EXPECT_EQ(collect_now(), Objects());
+  EXPECT_EQ(collect_now(), Objects({object}));
+  EXPECT_EQ(report_.objects_deleted, 0u);
   EXPECT_EQ(state("x"), "absent");
   EXPECT_EQ(duties("x"), 0u);
 }

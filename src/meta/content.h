@@ -46,6 +46,16 @@ struct Published {
 /// with the size, or a first chunk over inline bytes.
 Result<Published> publish(Volume& volume, RequestId request, const Publish& change);
 
+/// A chunk whose object is to be made before a publish names it.
+struct AnnouncedChunk {
+  ChunkId id;
+  uint32_t length_bytes = 0;
+};
+/// Makes chunks that the volume does not know known to it, in the order of `chunks` with their generations; nothing for
+/// those that it knows. They begin as condemned ones: a publish that brings them takes them into use, and without one
+/// until the grace is over the collector erases them with their objects. Batches are split as needed.
+Result<std::vector<std::optional<uint64_t>>> announce_chunks(Volume& volume, const std::vector<AnnouncedChunk>& chunks);
+
 /// Records of chunks; nothing for unknown ones. In the order of `ids`.
 Result<std::vector<std::optional<ChunkRecord>>> chunk_records(Volume& volume, const std::vector<ChunkId>& ids);
 /// These objects are in the store, durably. Chunks whose generation is another by now are left alone, and so are

@@ -32,7 +32,7 @@ class DeletionModel {
       faulty_.set_rates({.conflict = 60, .lost_reply = 40, .lost_request = 40});
       if (life < 3) crash_in_ = 20 + random_.below(200);
       turns_.run({[this] { publish_much(0); }, [this] { publish_much(1); }, [this] { upload_all(); },
-                  [this] { evict_some(); }, [this] { collect_often(); }});
+                  [this] { upload_early(); }, [this] { evict_some(); }, [this] { collect_often(); }});
       faulty_.set_rates({});
       restart();
       expect_invariant();
@@ -184,15 +184,25 @@ class DeletionModel {
       const ObjectId object = uploads_.front();
       uploads_.erase(uploads_.begin());
       if (copies_[object.first] == 0) continue;  // the duty was dropped
-      maybe_leaked_.insert(object);
-      if (deleted_.contains(object)) maybe_late_.insert(object);
-      store_.insert(object);
+      put_object(object);
       turns_.yield();
-      if (mark_stored(*volume_, {object})) {
-        maybe_leaked_.erase(object);
-      } else {
-        uploads_.push_back(object);
-      }
+      if (!mark_stored(*volume_, {object})) uploads_.push_back(object);
+    }
+  }
+
+  /// Chunks of files that are still being written.
+  void upload_early() {
+    for (int i = 0; i < 8 && alive(); ++i) {
+      turns_.yield();
+      const ChunkId id = any_chunk();
+      auto announced = announce_chunks(*volume_, {{id, kChunk}});
+      if (!announced || !(*announced)[0]) continue;
+      const ObjectId object{id, *(*announced)[0]};
+      turns_.yield();
+      if (random_.below(4) == 0) continue;  // it was changed meanwhile
+      put_object(object);
+      turns_.yield();
+      if (random_.below(4) != 0) (void)mark_stored(*volume_, {object});
     }
   }
 
@@ -238,10 +248,15 @@ class DeletionModel {
     }
   }
 
+  void put_object(const ObjectId& object) {
+    if (deleted_.contains(chunk_object_name(object.first, object.second))) maybe_late_.insert(object);
+    store_.insert(object);
+  }
+
   void delete_object(const std::string& name) {
+    deleted_.insert(name);
     for (auto object = store_.begin(); object != store_.end(); ++object) {
       if (chunk_object_name(object->first, object->second) != name) continue;
-      deleted_.insert(*object);
       store_.erase(object);
       break;
     }
@@ -318,7 +333,7 @@ class DeletionModel {
     std::set<ObjectId> expected;
     for (const ChunkId& id : named_chunks()) expected.insert({id, record_of(id)->generation});
     for (const ObjectId& object : store_) {
-      if (lost_power_ || maybe_leaked_.contains(object) || maybe_late_.contains(object)) continue;
+      if (lost_power_ || maybe_late_.contains(object)) continue;
       EXPECT_TRUE(expected.contains(object)) << "object of chunk " << object.first.hex() << " was forgotten";
     }
   }
@@ -333,10 +348,9 @@ class DeletionModel {
   std::unique_ptr<Volume> volume_;
 
   std::set<ObjectId> store_;
-  std::set<ObjectId> deleted_;
-  std::set<ObjectId> maybe_leaked_;  // a crash came between upload and mark
-  std::set<ObjectId> maybe_late_;    // uploaded after it was deleted
-  std::map<ChunkId, int> copies_;    // of the bytes, on this node
+  std::set<std::string> deleted_;
+  std::set<ObjectId> maybe_late_;  // uploaded after it was deleted
+  std::map<ChunkId, int> copies_;  // of the bytes, on this node
   std::map<ChunkId, int> bringing_;
   std::vector<ObjectId> uploads_;
   uint64_t crash_in_ = 0;

@@ -333,5 +333,44 @@ TEST_P(PublishTest, APublishThatDiedIsUndoneInTheNextLife) {
   EXPECT_EQ(inode(file.id).content.pages[0], page);
 }
 
+TEST_P(PublishTest, AnAnnouncedChunkThatIsStoredNeedsNoUpload) {
+  Inode file = make_file("a");
+  auto announced = value_of(announce_chunks(volume(), {{chunk_named("x"), kChunk}, {chunk_named("y"), kChunk}}));
+  ASSERT_TRUE(announced[0] && announced[1]);
+  EXPECT_EQ(state("x"), "condemned");
+  succeed(mark_stored(volume(), {{chunk_named("x"), *announced[0]}}));
+  Published published = publish_chunks(file.id, {"x", "y"});
+  ASSERT_EQ(published.to_upload.size(), 1u);
+  EXPECT_EQ(published.to_upload[0], std::pair(chunk_named("y"), *announced[1]));
+  EXPECT_EQ(state("x"), "stored");
+  EXPECT_EQ(state("y"), "staged");
+  EXPECT_EQ(record("x")->generation, *announced[0]);
+  EXPECT_TRUE(collect_now().empty());
+  EXPECT_EQ(state("x"), "stored");
+  EXPECT_EQ(state("y"), "staged");
+}
+
+TEST_P(PublishTest, AKnownChunkIsNotAnnounced) {
+  Inode file = make_file("a");
+  publish_chunks(file.id, {"x"});
+  auto announced = value_of(announce_chunks(volume(), {{chunk_named("x"), kChunk}, {chunk_named("y"), kChunk}}));
+  EXPECT_FALSE(announced[0]);
+  EXPECT_TRUE(announced[1]);
+  EXPECT_EQ(state("x"), "staged");
+  EXPECT_FALSE(value_of(announce_chunks(volume(), {{chunk_named("y"), kChunk}}))[0]);
+}
+
+TEST_P(PublishTest, AnAnnouncedChunkThatNobodyPublishesGoesWithItsObjectAfterTheGrace) {
+  auto announced = value_of(announce_chunks(volume(), {{chunk_named("x"), kChunk}, {chunk_named("y"), kChunk}}));
+  succeed(mark_stored(volume(), {{chunk_named("x"), *announced[0]}}));
+  EXPECT_TRUE(collect_now(false).empty());
+  EXPECT_EQ(state("x"), "condemned");
+  // Of the other one nobody knows whether it was sent.
+  EXPECT_EQ(collect_now(), std::vector<std::string>({chunk_object_name(chunk_named("x"), *announced[0]),
+                                                     chunk_object_name(chunk_named("y"), *announced[1])}));
+  EXPECT_EQ(report_.objects_deleted, 1u);
+  EXPECT_EQ(state("x"), "absent");
+}
+
 }  // namespace
 }  // namespace weir::meta

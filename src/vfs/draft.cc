@@ -401,6 +401,12 @@ void Draft::hashed(const HashTask& task, const std::optional<ChunkId>& id) {
   piece.hashed = true;
 }
 
+bool Draft::take_early(uint64_t index, uint64_t least_bytes) {
+  if (live_ || size_ < least_bytes || index >= pieces_.size()) return false;
+  Piece& piece = pieces_[index];
+  return piece.hashed && piece.brought && !piece.id.is_zero() && !std::exchange(piece.early, true);
+}
+
 bool Draft::is_hashing(uint64_t before_serial) const {
   return std::any_of(pieces_.begin(), pieces_.end(),
                      [&](const Piece& piece) { return piece.hashing && piece.serial < before_serial; });

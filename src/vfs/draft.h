@@ -105,6 +105,10 @@ class Draft {
   std::vector<HashTask> take_unhashed(bool being_hashed_too);
   /// Ends a task; without an id it failed.
   void hashed(const HashTask& task, const std::optional<ChunkId>& id);
+  /// Chunk `index`, which has its id, may go to the store before it is published. True once for each chunk, since what
+  /// is changed again and again would be sent as often; false below a size, where most files are temporary or closed
+  /// soon.
+  bool take_early(uint64_t index, uint64_t least_bytes);
   bool has_unhashed() const;
   /// Some chunk that was changed before `serial` is being hashed.
   bool is_hashing(uint64_t before_serial) const;
@@ -182,6 +186,7 @@ class Draft {
     bool hashing = false;  // as it is at this serial
     bool changed = false;  // against the published content
     bool brought = false;  // this node made these bytes, and must upload them
+    bool early = false;    // it was offered to the uploader
   };
 
   Draft(Place place, std::shared_ptr<Version> base, uint64_t base_generation)

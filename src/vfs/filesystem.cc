@@ -34,6 +34,7 @@ Filesystem::~Filesystem() {
     log::error("inode {} could not be published at the end ({}), and {}", file->id.value, published.error().what,
                kept ? "stays staged for the next start" : "its unpublished writes are lost: " + kept.error().what);
   }
+  core_->hash_pool.drain();  // it offers chunks to the uploader
   core_->uploader.reset();
   core_->take_unpublished();
   if (Status synced = core_->cache.barrier(); !synced) log::warning("barrier of the cache: {}", synced.error().what);

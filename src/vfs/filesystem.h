@@ -28,7 +28,8 @@ struct FilesystemOptions {
   Durability durability = Durability::kLocal;  // of fsync and O_SYNC
   size_t upload_threads = 32;                  // most of them wait for the store's answers
   uint64_t upload_memory_bytes = limits::kUploadMemoryBytes;
-  uint64_t upload_bytes_per_second = 0;  // 0: no limit
+  uint64_t upload_bytes_per_second = 0;     // 0: no limit
+  uint64_t early_upload_bytes = 64u << 20;  // files of this size are uploaded while they are written
   size_t hash_threads = 2;
   std::shared_ptr<SharedMemory> memory;  // for handles and small drafts; null: a new one
   bool upload = true;                    // false: leave it to the next mount (tests)

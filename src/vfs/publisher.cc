@@ -299,11 +299,20 @@ void hash_behind_writer(Core& core, const std::shared_ptr<File>& file) {
   }
   if (!task) return;
   auto shared = std::make_shared<Draft::HashTask>(std::move(*task));
-  const auto job = [file, shared] {
+  const auto job = [&core, file, shared] {
     auto id = hash_task(*shared);
-    MutexLock lock(file->mutex);
-    if (file->draft) file->draft->hashed(*shared, id ? std::optional(*id) : std::nullopt);
-    file->hashing_ended.notify_all();
+    bool early = false;
+    {
+      MutexLock lock(file->mutex);
+      if (file->draft) {
+        file->draft->hashed(*shared, id ? std::optional(*id) : std::nullopt);
+        early = !file->orphan && file->draft->take_early(shared->index, core.options.early_upload_bytes);
+      }
+      file->hashing_ended.notify_all();
+    }
+    if (!early || !id || !core.uploader) return;
+    core.uploader->offer(
+        {*id, chunk_offset(shared->index), static_cast<uint32_t>(shared->length), std::move(shared->fd)});
   };
   // A writer who is faster than the pool hashes too: otherwise close() would wait for all that is left.
   if (!core.hash_pool.try_submit(job)) job();

@@ -2,7 +2,10 @@
 
 #include <pthread.h>
 
+#include <algorithm>
+
 #include "base/fault_point.h"
+#include "base/io.h"
 #include "base/log.h"
 #include "meta/content.h"
 #include "model/chunk.h"
@@ -16,6 +19,8 @@ constexpr size_t kBatchRecords = 4096;
 constexpr uint64_t kBatchBytes = uint64_t{1} << 30;
 constexpr int64_t kBatchNs = 2'000'000'000;
 constexpr size_t kUploadQueue = 2 * kBatchRecords;
+constexpr size_t kOffers = 128;        // a descriptor each
+constexpr size_t kIdsKept = 1u << 18;  // whose absence costs a second upload, or a wrong figure
 constexpr int64_t kPauseAfterErrorMs = 1000;
 
 }  // namespace
@@ -24,8 +29,8 @@ Uploader::Uploader(Core& core)
     : core_(core),
       pace_(core.volume.clock(), core.options.upload_memory_bytes, core.options.upload_bytes_per_second),
       pool_("weir-put", core.options.upload_threads, kUploadQueue) {
-  const std::vector<cache::Unstored> inherited = core_.cache.unstored(0, SIZE_MAX);
-  if (!inherited.empty()) inherited_sequence_ = inherited.back().sequence;
+  auto first_generation = core_.volume.new_serial();
+  first_generation_ = first_generation ? *first_generation : UINT64_MAX;
   thread_ = std::thread([this] { run(); });
 }
 
@@ -46,6 +51,15 @@ void Uploader::wake() {
     woken_ = true;
   }
   changed_.notify_all();
+}
+
+void Uploader::offer(EarlyChunk chunk) {
+  {
+    MutexLock lock(mutex_);
+    if (offered_.size() == kOffers) return;
+    offered_.push_back(std::move(chunk));
+  }
+  wake();
 }
 
 UploadStatus Uploader::status() const {
@@ -101,11 +115,7 @@ std::vector<Uploader::Task> Uploader::tasks_of(const std::vector<cache::Unstored
   // Read before the records: a content whose publication was over by then is known to the volume, or never will be.
   bool none_in_publication = core_.open_publications == 0;
   std::vector<ChunkId> ids;
-  size_t inherited = 0;  // chunks
-  for (const cache::Unstored& record : records) {
-    ids.insert(ids.end(), record.chunks.begin(), record.chunks.end());
-    if (record.sequence <= inherited_sequence_) inherited = ids.size();
-  }
+  for (const cache::Unstored& record : records) ids.insert(ids.end(), record.chunks.begin(), record.chunks.end());
   auto chunk_records = meta::chunk_records(core_.volume, ids);
   if (!chunk_records) {
     outcome = Failure(chunk_records.error());
@@ -119,14 +129,34 @@ std::vector<Uploader::Task> Uploader::tasks_of(const std::vector<cache::Unstored
     if (!record && !none_in_publication) open.insert(ids[i]);
     if (!record || !seen.insert(ids[i]).second) continue;
     if (record->state == ChunkState::kCondemned) open.insert(ids[i]);
-    const bool in_doubt = i < inherited || in_doubt_.contains(ids[i]);
-    if (record->state == ChunkState::kStaged) tasks.push_back({ids[i], *record, in_doubt, false, {}});
-    if (record->state == ChunkState::kStored) {
+    const bool in_doubt = record->generation < first_generation_ || in_doubt_.contains(ids[i]);
+    if (record->state == ChunkState::kStaged)
+      tasks.push_back({ids[i], record->generation, record->length_bytes, in_doubt});
+    if (record->state == ChunkState::kStored && stored_early_.erase(ids[i]) == 0) {
       MutexLock lock(mutex_);
       counters_.deduplicated_bytes += record->length_bytes;
     }
   }
   return tasks;
+}
+
+Status Uploader::add_early(std::vector<Task>& tasks) {
+  std::deque<EarlyChunk> offered;
+  {
+    MutexLock lock(mutex_);
+    offered.swap(offered_);
+  }
+  if (offered.empty()) return {};
+  std::vector<meta::AnnouncedChunk> announced;
+  for (const EarlyChunk& chunk : offered) announced.push_back({chunk.id, chunk.length_bytes});
+  FAULT_POINT("upload.announce.before");
+  ASSIGN_OR_RETURN(auto generations, meta::announce_chunks(core_.volume, announced));
+  FAULT_POINT("upload.announce.after");
+  for (size_t i = 0; i < offered.size(); ++i) {
+    if (!generations[i]) continue;
+    tasks.push_back({offered[i].id, *generations[i], offered[i].length_bytes, false, std::move(offered[i])});
+  }
+  return {};
 }
 
 std::vector<cache::Unstored> Uploader::next_batch() {
@@ -141,11 +171,11 @@ std::vector<cache::Unstored> Uploader::next_batch() {
 
 bool Uploader::upload_batch() {
   const std::vector<cache::Unstored> records = next_batch();
-  if (records.empty()) return false;
-
   std::set<ChunkId> open;  // chunks that are not in the store after this batch, for whatever reason
   Status outcome;
   std::vector<Task> tasks = tasks_of(records, open, outcome);
+  if (Status added = add_early(tasks); !added) outcome = added;
+  if (records.empty() && tasks.empty()) return false;
   // An object of a content that a power loss takes back would stay in the store for ever.
   if (Status named = tasks.empty() ? Status() : core_.volume.engine().barrier(); !named) {
     note_error(named.error());
@@ -161,11 +191,15 @@ bool Uploader::upload_batch() {
     if (task.later) {
       more = true;
       open.insert(task.id);
+    } else if (task.changed) {
+      more = true;
     } else if (task.outcome) {
-      stored.emplace_back(task.id, task.record.generation);
+      stored.emplace_back(task.id, task.generation);
       in_doubt_.erase(task.id);
+      if (task.early && stored_early_.size() < kIdsKept) stored_early_.insert(task.id);
     } else {
       open.insert(task.id);
+      if (in_doubt_.size() == kIdsKept) in_doubt_.clear();
       in_doubt_.insert(task.id);
       outcome = task.outcome;
     }
@@ -193,7 +227,7 @@ bool Uploader::upload_batch() {
 }
 
 void Uploader::run_task(Task& task, int64_t last_start_ns) {
-  const uint64_t bytes = task.record.length_bytes;
+  const uint64_t bytes = task.length_bytes;
   const bool stopped = !pace_.begin(bytes);
   task.later = stopped || core_.volume.clock().monotonic_ns() > last_start_ns;
   if (!task.later) task.outcome = upload(task);
@@ -203,33 +237,44 @@ void Uploader::run_task(Task& task, int64_t last_start_ns) {
 Result<bool> Uploader::is_stored(const Task& task, const std::string& name) {
   ASSIGN_OR_RETURN(auto info, core_.store.head(name));
   // The name says which bytes belong to it: a store that checked them has them.
-  return info && info->size == task.record.length_bytes && info->sha256 && ChunkId(*info->sha256) == task.id;
+  return info && info->size == task.length_bytes && info->sha256 && ChunkId(*info->sha256) == task.id;
 }
 
-Status Uploader::upload(const Task& task) {
-  const std::string name = chunk_object_name(task.id, task.record.generation);
+Result<bool> Uploader::read_bytes(const Task& task, std::span<char> room) {
+  const auto same = [&] { return chunk_id_of(std::string_view(room.data(), room.size())) == task.id; };
+  if (task.early) {
+    ASSIGN_OR_RETURN(const size_t got, io::read_at(task.early->fd.get(), room.data(), room.size(), task.early->offset));
+    return got == room.size() && same();
+  }
+  ASSIGN_OR_RETURN(const bool found, core_.cache.read_chunk(task.id, room));
+  if (!found || !same())
+    return error(Code::kCorrupt, "chunk {} is not stored yet, and this node's copy of it is {}", task.id.hex(),
+                 found ? "damaged" : "gone");
+  return true;
+}
+
+Status Uploader::upload(Task& task) {
+  const std::string name = chunk_object_name(task.id, task.generation);
   if (task.in_doubt) {
     ASSIGN_OR_RETURN(const bool stored, is_stored(task, name));
     if (stored) {
       MutexLock lock(mutex_);
-      counters_.found_bytes += task.record.length_bytes;
+      counters_.found_bytes += task.length_bytes;
       return {};
     }
   }
   // Not zeroed before it is filled, and given back: the pace counts what is in memory.
-  const auto buffer = std::make_unique_for_overwrite<char[]>(task.record.length_bytes);
-  const std::span<char> room(buffer.get(), task.record.length_bytes);
-  ASSIGN_OR_RETURN(bool found, core_.cache.read_chunk(task.id, room));
-  const std::string_view bytes(room.data(), room.size());
-  if (!found || chunk_id_of(bytes) != task.id)
-    return error(Code::kCorrupt, "chunk {} is not stored yet, and this node's copy of it is {}", task.id.hex(),
-                 found ? "damaged" : "gone");
+  const auto buffer = std::make_unique_for_overwrite<char[]>(task.length_bytes);
+  const std::span<char> room(buffer.get(), task.length_bytes);
+  ASSIGN_OR_RETURN(const bool unchanged, read_bytes(task, room));
+  task.changed = !unchanged;
+  if (task.changed) return {};
   FAULT_POINT("upload.put.before");
-  TRY(core_.store.put(name, {bytes, task.id.digest()}));
+  TRY(core_.store.put(name, {std::string_view(room.data(), room.size()), task.id.digest()}));
   FAULT_POINT("upload.put.after");
   MutexLock lock(mutex_);
   ++counters_.uploaded_chunks;
-  counters_.uploaded_bytes += bytes.size();
+  counters_.uploaded_bytes += room.size();
   return {};
 }
 

@@ -8,6 +8,7 @@
 #include "base/fault_point.h"
 #include "base/io.h"
 #include "testing/volume_fixture.h"
+#include "vfs/admin.h"
 #include "vfs/core.h"
 
 namespace weir::testing {
@@ -52,6 +53,20 @@ void change(TestVolume* volume, PowerLedger& ledger, const std::string& name, ui
   EXPECT_DONE(volume->close(handle));
 }
 
+/// Written in place of what is there, and closed when some of it is stored already.
+void put_slowly(TestVolume* volume, PowerLedger& ledger, const std::string& name, uint64_t seed, size_t size) {
+  auto bytes = content(seed, size);
+  ledger.publish(*ledger.find(name), bytes, true);
+  if (volume == nullptr) return;
+  const uint64_t before = vfs::status(volume->fs()).upload.uploaded_chunks;
+  HandleId handle = volume->open(name, O_RDWR | O_TRUNC);
+  for (size_t done = 0; done < size; done += 1u << 20)
+    EXPECT_DONE(volume->write(handle, done, std::string_view(*bytes).substr(done, 1u << 20)));
+  for (int i = 0; i < 2000 && vfs::status(volume->fs()).upload.uploaded_chunks == before; ++i)
+    SystemClock().sleep_ms(5);
+  EXPECT_DONE(volume->close(handle));
+}
+
 void rename(TestVolume* volume, PowerLedger& ledger, const std::string& from, const std::string& to) {
   ledger.rename(from, to);
   if (volume != nullptr) EXPECT_DONE(volume->rename(from, to));
@@ -91,6 +106,7 @@ std::vector<FaultStep> fault_steps() {
         if (volume != nullptr) volume->evict();
       },
       [](Volume volume, Ledger& ledger) { read(volume, ledger); },
+      [](Volume volume, Ledger& ledger) { put_slowly(volume, ledger, "e", 9, 2 * kHuge); },
       [](Volume volume, Ledger& ledger) { change(volume, ledger, "d", 7, 8'000); },
       [](Volume volume, Ledger& ledger) { unlink(volume, ledger, "c"); },
       [](Volume volume, Ledger& ledger) { put(volume, ledger, "b", 8, 6'000); },
@@ -112,7 +128,9 @@ int work_until_fault(const std::string& directory, const std::string& point, siz
   passes_left = pass;
   FileDescriptor done = TestVolume::must(io::open_file(directory + ".done", O_WRONLY | O_CREAT | O_APPEND));
   {
-    TestVolume volume({.on_disk = true, .directory = directory});
+    VolumeOptions options{.on_disk = true, .directory = directory};
+    options.filesystem.early_upload_bytes = 4u << 20;
+    TestVolume volume(std::move(options));
     fault_hook = die_at_point;
     PowerLedger ledger;
     for (const FaultStep& step : fault_steps()) {
