@@ -1,5 +1,6 @@
 #include <fcntl.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "base/io.h"
@@ -18,6 +19,7 @@ constexpr uint64_t kRequestBytes = 1u << 20;
 constexpr size_t kPlainPuts = 16;
 constexpr size_t kPlainGets = 8;
 constexpr double kShare = 0.85;
+constexpr uint64_t kShortFileBytes = 32u << 20;
 constexpr int kWriters = 4;
 constexpr size_t kSmallBytes = 16u << 10;
 constexpr double kSmallFilesPerSecond = 3'000;
@@ -25,22 +27,56 @@ constexpr double kSmallFilesPerSecond = 3'000;
 using Stage = std::shared_ptr<std::unique_ptr<StoreStage>>;
 using Read = std::function<Result<double>(const std::string& path, uint64_t bytes)>;
 
-Measurement upload(const Stage& stage, uint64_t bytes) {
+/// From the first write until all is stored.
+struct Upload {
+  double megabytes_per_second = 0;          // of all
+  double drained_megabytes_per_second = 0;  // of what was left when the last file was closed
+};
+
+Result<Upload> upload(WeirPlace& weir, uint64_t bytes, uint64_t file_bytes) {
+  const std::string directory = weir.file("upload");
+  TRY(io::make_directories(directory, 0755));
+  std::vector<std::string> paths;
+  const Stopwatch watch;
+  for (uint64_t done = 0; done < bytes; done += file_bytes) {
+    paths.push_back(directory + "/" + std::to_string(done));
+    TRY(make_file(paths.back(), std::min(file_bytes, bytes - done)));
+  }
+  ASSIGN_OR_RETURN(const uint64_t left_bytes, weir.backlog_bytes());
+  const Stopwatch drain;
+  TRY(weir.store(directory));
+  const Upload measured{watch.megabytes_per_second(bytes), drain.megabytes_per_second(left_bytes)};
+  TRY(weir.evict(directory));
+  for (const std::string& path : paths) TRY(remove_path(path));
+  TRY(weir.collect());
+  return measured;
+}
+
+/// Files that are closed before they are big enough to be sent while they are written.
+Measurement drained_upload(const Stage& stage, uint64_t bytes) {
   Measurement made;
-  made.name = "upload until stored (raw: a plain client)";
+  made.name = "drained upload (raw: a plain client)";
   made.unit = "MB/s";
   made.targets = {{Target::Of::kRaw, kShare}};
   made.places = {PlaceKind::kWeir, PlaceKind::kRaw};
   made.run = [=](Place& place) -> Result<double> {
     if (place.kind() == PlaceKind::kRaw) return (*stage)->plain_upload(bytes, kPlainPuts);
-    WeirPlace& weir = (*stage)->weir();
-    const std::string path = weir.file("upload.bin");
-    TRY(make_file(path, bytes));
-    const Stopwatch watch;
-    TRY(weir.store(path));
-    const double speed = watch.megabytes_per_second(bytes);
-    TRY(remove_path(path));
-    return speed;
+    ASSIGN_OR_RETURN(const Upload measured, upload((*stage)->weir(), 2 * bytes, kShortFileBytes));
+    return measured.drained_megabytes_per_second;
+  };
+  return made;
+}
+
+/// The plain client only sends.
+Measurement written_until_stored(const Stage& stage, uint64_t bytes) {
+  Measurement made;
+  made.name = "write one file until stored (raw: a plain client sends)";
+  made.unit = "MB/s";
+  made.places = {PlaceKind::kWeir, PlaceKind::kRaw};
+  made.run = [=](Place& place) -> Result<double> {
+    if (place.kind() == PlaceKind::kRaw) return (*stage)->plain_upload(bytes, kPlainPuts);
+    ASSIGN_OR_RETURN(const Upload measured, upload((*stage)->weir(), bytes, bytes));
+    return measured.megabytes_per_second;
   };
   return made;
 }
@@ -96,6 +132,7 @@ Measurement small_files(const Stage& stage, int files) {
     auto speed = write_small_files(directory, files);
     TRY(used.settle());
     for (int number = 0; number < files; ++number) TRY(remove_path(directory + "/" + std::to_string(number)));
+    if (&used != &place) TRY((*stage)->weir().collect());
     return speed;
   };
   return made;
@@ -125,7 +162,8 @@ Group store_group(const Options& options) {
   };
   group.measurements.push_back(cold_read("read()", by_read, stage, bytes));
   group.measurements.push_back(cold_read("mmap", read_mapped, stage, bytes));
-  group.measurements.push_back(upload(stage, bytes));
+  group.measurements.push_back(drained_upload(stage, bytes));
+  group.measurements.push_back(written_until_stored(stage, bytes));
   group.measurements.push_back(small_files(stage, options.sizes.stored_files));
   return group;
 }

@@ -10,6 +10,12 @@
 
 namespace weir::bench {
 
+namespace {
+
+constexpr const char* kBucket = "bucket";
+
+}  // namespace
+
 Result<std::unique_ptr<StoreStage>> StoreStage::set(const Options& options) {
   std::unique_ptr<StoreStage> stage(new StoreStage());
   std::string scratch = options.directory + "/weir-bench-XXXXXX";
@@ -17,7 +23,7 @@ Result<std::unique_ptr<StoreStage>> StoreStage::set(const Options& options) {
   stage->scratch_ = scratch;
   ASSIGN_OR_RETURN(stage->server_, testing::s3::FaultServer::start());
   const testing::s3::Credential& credential = stage->server_->credential();
-  stage->target_ = {stage->server_->endpoint(), "bucket", "us-east-1", credential.access_key, credential.secret_key};
+  stage->target_ = {stage->server_->endpoint(), kBucket, "us-east-1", credential.access_key, credential.secret_key};
   // The daemon has them from us.
   ::setenv("AWS_ACCESS_KEY_ID", credential.access_key.c_str(), 1);
   ::setenv("AWS_SECRET_ACCESS_KEY", credential.secret_key.c_str(), 1);
@@ -39,6 +45,7 @@ StoreStage::~StoreStage() {
 Result<double> StoreStage::plain_upload(uint64_t bytes, size_t parallel) {
   Content content(limits::kChunkBytes);
   std::vector<std::string> contents;
+  for (const PlainObject& object : objects_) server_->objects().remove(kBucket, object.key);
   objects_.clear();
   for (uint64_t done = 0; done < bytes; done += limits::kChunkBytes) {
     contents.emplace_back(content.next());

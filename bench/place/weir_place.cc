@@ -80,6 +80,18 @@ Status WeirPlace::evict(const std::string& path) {
   return run({options_.program, "evict", path});
 }
 
+Result<uint64_t> WeirPlace::backlog_bytes() const {
+  ASSIGN_OR_RETURN(const std::string said, output_of({options_.program, "status", directory(), "--json"}));
+  ASSIGN_OR_RETURN(const Json json, parsed(said));
+  return json.value(Json::json_pointer("/upload/backlog_bytes"), uint64_t{0});
+}
+
+Status WeirPlace::collect() {
+  // The first run condemns, the second deletes.
+  for (int run_number = 0; run_number < 2; ++run_number) TRY(run({options_.program, "gc", "--now", directory()}));
+  return {};
+}
+
 Status WeirPlace::refill(const std::string& path) {
   TRY(evict(path));
   return run({options_.program, "warm", path});

@@ -24,7 +24,11 @@ class WeirPlace : public Place {
   Status refill(const std::string& path) override;
   /// Blocks: until the file is in the object store.
   Status store(const std::string& path);
+  /// Bytes that are not in the object store yet.
+  Result<uint64_t> backlog_bytes() const;
   Status evict(const std::string& path) override;
+  /// What was removed goes, from cache and store.
+  Status collect();
   std::optional<pid_t> server() const override { return server_; }
   Result<std::optional<uint64_t>> local_bytes() const override;
   /// Whether the program knows the choice between kernel and daemon for reads, and was told to let the kernel read.

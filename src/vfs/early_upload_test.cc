@@ -69,7 +69,8 @@ TEST_F(EarlyUploadTest, a_chunk_that_is_changed_afterwards_is_sent_again_and_the
   write(handle, 0, bytes);
   ASSERT_TRUE(sent(3));
   const Bytes other = testing::pattern(3, kChunk);
-  for (int round = 0; round < 3; ++round) write(handle, 2 * kChunk, testing::pattern(static_cast<uint64_t>(round), kChunk));
+  for (int round = 0; round < 3; ++round)
+    write(handle, 2 * kChunk, testing::pattern(static_cast<uint64_t>(round), kChunk));
   write(handle, 2 * kChunk, other);
   bytes.replace(2 * kChunk, kChunk, other);
   EXPECT_DONE(volume_.close(handle));
