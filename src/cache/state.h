@@ -89,7 +89,8 @@ struct Cache::State {
   Status mark_image_stored(const Unstored& record);
 
   // Taking a file over for a writer (take_over.cc).
-  Result<std::unique_ptr<Staging>> take_over(Image& image);
+  Result<std::unique_ptr<Staging>> begin_take_over(Image& image);
+  Status finish_take_over(Image& image);
   Status give_back(std::unique_ptr<Staging>& staging, const Manifest& manifest, InodeId inode);
   Status keep_unstored_locked(const Image& image, const Journal::ImageRecord& record);
 
