@@ -1,12 +1,15 @@
 #include "cache/database.h"
 
+#include <fcntl.h>
 #include <rocksdb/db.h>
 #include <rocksdb/write_batch.h>
 #include <sys/statvfs.h>
 
 #include <chrono>
+#include <filesystem>
 #include <mutex>
 
+#include "base/io.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "cache/rocksdb_options.h"
@@ -134,16 +137,36 @@ Status Database::open_again() {
   }
   database_ = std::move(*opened);
   broken_ = false;
+  unsynced_ = false;
   log::info("the database {} can be written again", path_);
   return {};
 }
 
 Status Database::sync_log() {
   ReaderLock lock(mutex_);
-  if (!database_ || broken_) return closed();
+  if (unsynced_) return closed();
+  if (!database_ || broken_) return sync_log_files();
   rocksdb::Status status = database_->FlushWAL(true);
   if (status.ok()) return {};
+  // After another thread's failed write RocksDB refuses this too, though it has done nothing to the files.
+  if (broken_ || code_of(status) == Code::kNoSpace) return sync_log_files();
+  unsynced_ = true;
   return broke(failure(status, "sync"));
+}
+
+/// What was acknowledged is in the tables, which RocksDB syncs, or in the logs, of which the last may end in the write
+/// that failed.
+Status Database::sync_log_files() const {
+  std::error_code failed;
+  for (const auto& entry : std::filesystem::directory_iterator(path_, failed)) {
+    if (entry.path().extension() != ".log") continue;
+    auto file = io::open_file(entry.path(), O_RDONLY);
+    if (!file && file.error().code == Code::kNotFound) continue;  // its rows are in a table by now
+    if (!file) return Failure(file.error());
+    TRY(io::sync_data(file->get(), entry.path().string()));
+  }
+  if (failed) return errno_error(failed.value(), fmt::format("list {}", path_));
+  return io::sync_directory(path_);
 }
 
 Status Database::scan(std::string_view prefix, std::string_view from,
