@@ -145,17 +145,15 @@ Status Database::open_again() {
 Status Database::sync_log() {
   ReaderLock lock(mutex_);
   if (unsynced_) return closed();
-  if (!database_ || broken_) return sync_log_files();
-  rocksdb::Status status = database_->FlushWAL(true);
-  if (status.ok()) return {};
-  // After another thread's failed write RocksDB refuses this too, though it has done nothing to the files.
-  if (broken_ || code_of(status) == Code::kNoSpace) return sync_log_files();
+  Status synced = sync_log_files();
+  if (synced) return {};
   unsynced_ = true;
-  return broke(failure(status, "sync"));
+  return broke(std::move(synced));
 }
 
-/// What was acknowledged is in the tables, which RocksDB syncs, or in the logs, of which the last may end in the write
-/// that failed.
+/// What was acknowledged is in the tables, which RocksDB syncs, or in the logs, of which the last may end in a write
+/// that failed. RocksDB itself aborts when it is to sync a log whose last append failed, and until the thread that met
+/// the failure has returned, nobody knows of it.
 Status Database::sync_log_files() const {
   std::error_code failed;
   for (const auto& entry : std::filesystem::directory_iterator(path_, failed)) {
