@@ -8,10 +8,11 @@ namespace weir {
 
 /// Moments at which tests end the process: before and after each step that must survive it. A point that is not listed
 /// here does not compile, and a test fails when one of the list is never passed.
-inline constexpr std::array<std::string_view, 28> kFaultPoints = {
+inline constexpr std::array<std::string_view, 30> kFaultPoints = {
     "journal.image.before",   "journal.image.after",    // content that is not stored is recorded
     "journal.small.before",   "journal.small.after",    // the same for small content, with its bytes
     "journal.staging.before", "journal.staging.after",  // the record of a staging file
+    "take.image.before",      "take.image.after",       // an image becomes a staging file for a writer beside readers
     "seal.rename.before",     "seal.rename.after",      // a staging file becomes an image
     "publish.sync.before",    "publish.sync.after",     // what replaces other content is made safe
     "publish.commit.before",  "publish.commit.after",   // the inode is switched

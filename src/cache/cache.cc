@@ -93,7 +93,9 @@ Result<std::shared_ptr<Image>> Cache::seal(std::unique_ptr<Staging>& staging, st
 
 Status Cache::forget_record(uint64_t staging_id) { return state_->journal->erase_staging(staging_id); }
 
-Result<std::unique_ptr<Staging>> Cache::take_over(Image& image) { return state_->take_over(image); }
+Result<std::unique_ptr<Staging>> Cache::begin_take_over(Image& image) { return state_->begin_take_over(image); }
+
+Status Cache::finish_take_over(Image& image) { return state_->finish_take_over(image); }
 
 Status Cache::give_back(std::unique_ptr<Staging>& staging, std::shared_ptr<const Manifest> manifest, InodeId inode) {
   return state_->give_back(staging, *manifest, inode);

@@ -112,10 +112,13 @@ class Cache {
   /// Ends what `keep_record` began. Absence is fine.
   Status forget_record(uint64_t staging_id);
   /// Makes the file of a complete image a staging file, so that whoever has the file open (the kernel, for readers of
-  /// one inode) sees what is written to it. The image is taken() from then on. What of it is not stored is copied into
-  /// an incomplete image first, which has its place. Requires: image.complete(), image.lend(). Stale: somebody else
-  /// took it. NoSpace.
-  Result<std::unique_ptr<Staging>> take_over(Image& image);
+  /// one inode) sees what is written to it. In two steps: the file gets a second name as a staging file, with which the
+  /// caller may save a record; then it stops being the image, which is taken() from then on. What of it is not stored
+  /// is copied into an incomplete image first, which has its place. Nothing may be written before the second step is
+  /// over; when that fails, or never comes, the image is as it was. Requires: image.complete(), image.lend(). Stale:
+  /// somebody else took it. NoSpace.
+  Result<std::unique_ptr<Staging>> begin_take_over(Image& image);
+  Status finish_take_over(Image& image);
   /// The way back: the file, which holds all of the content, becomes its complete image, safe against power loss. Only
   /// for content of which every chunk is stored or recorded as unstored already. If somebody has the content's image
   /// open, that one stays and the file goes; Busy, and nothing changed, if somebody has the file open too. `inode`:

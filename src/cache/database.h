@@ -63,6 +63,7 @@ class Database {
 
   Result<std::optional<Bytes>> get(std::string_view key);
   Status write(Batch& batch, Log log);
+  /// Everything written so far survives power loss. Needs no room on the disk, also after a write that met a full one.
   Status sync_log();
   /// Gives keys from `from` on that begin with `prefix`, in order, until `visit` says false. `visit` must not come back
   /// here.
@@ -76,6 +77,7 @@ class Database {
   Status open_again();
   Status failure(const rocksdb::Status& status, std::string_view action) const;
   Status closed() const;
+  Status sync_log_files() const;
   /// A write failed: nothing is written until the database has been opened again.
   Status broke(Status how);
 
@@ -85,6 +87,7 @@ class Database {
   SharedMutex mutex_;
   std::unique_ptr<rocksdb::DB> database_;  // none if it could not be opened again
   std::atomic<bool> broken_ = false;       // a write failed
+  std::atomic<bool> unsynced_ = false;     // so did a sync: nobody knows what is on the disk
   std::atomic<Code> closed_code_ = Code::kUnavailable;
   int64_t next_attempt_ns_ = 0;  // of opening it again
 };

@@ -5,8 +5,12 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
+#include <thread>
+#include <vector>
 
 #include "base/io.h"
 #include "testing/temporary_directory.h"
@@ -154,6 +158,58 @@ TEST_F(DatabaseTest, a_log_that_met_a_full_disk_at_its_first_record_is_no_trap) 
     if (round == 1) ::sleep(6);
     EXPECT_TRUE(write_in_time());
   }
+  database_.reset();
+}
+
+/// Writes and erases values of all sizes until `over`, and counts what is refused for want of room.
+void write_all_the_time(Database& database, uint64_t seed, const std::atomic<bool>& over,
+                        std::atomic<uint64_t>& refused) {
+  for (uint64_t i = 0; !over; ++i) {
+    Batch batch;
+    const Bytes key = fmt::format("{}-{}", seed, i % 40);
+    batch.put(key, Bytes(i * 7919 % 70'000, 'x'));
+    batch.erase(fmt::format("{}-{}", seed, (i + 20) % 40));
+    Status written = database.write(batch, Log::kProcess);
+    if (written) continue;
+    EXPECT_EQ(written.error().code, Code::kNoSpace) << written.error().what;
+    ++refused;
+    ::usleep(1000);
+  }
+}
+
+TEST_F(DatabaseTest, a_disk_that_is_filled_and_freed_all_the_time_ends_nothing) {
+  database_.reset();
+  const std::string disk = directory_.file("disk");
+  std::filesystem::create_directory(disk);
+  weir::testing::SmallDisk small(disk, 48u << 20);
+  if (!small.mounted()) GTEST_SKIP() << "mounting a disk needs root";
+  DatabaseMemory memory(48u << 20);
+  database_ = Database::open(disk + "/db", memory).value();
+  std::atomic<bool> over = false;
+  std::atomic<uint64_t> refused = 0;
+  std::vector<std::thread> threads;
+  for (uint64_t seed = 0; seed < 4; ++seed)
+    threads.emplace_back([&, seed] { write_all_the_time(*database_, seed, over, refused); });
+  threads.emplace_back([&] {
+    while (!over) {
+      (void)database_->sync_log();
+      (void)database_->get("0-1");
+    }
+  });
+  const char* seconds = std::getenv("WEIR_TEST_STRESS_SECONDS");
+  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds != nullptr ? std::atoi(seconds) : 8);
+  for (uint64_t round = 0; std::chrono::steady_clock::now() < end; ++round) {
+    FileDescriptor file = io::open_file(disk + "/filler", O_RDWR | O_CREAT).value();
+    for (uint64_t size = 0; io::write_at(file.get(), Bytes(4096, 'x'), size); size += 4096) continue;
+    ::usleep(static_cast<useconds_t>(round * 37'000 % 400'000));
+    std::filesystem::remove(disk + "/filler");
+    file.reset();
+    ::usleep(static_cast<useconds_t>(round * 91'000 % 700'000));
+  }
+  over = true;
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_GT(refused, 0u) << "the disk was never full";
+  EXPECT_TRUE(write_in_time());
   database_.reset();
 }
 

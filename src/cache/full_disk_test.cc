@@ -50,6 +50,26 @@ class FullDiskTest : public CacheTest {
     return {};
   }
 
+  /// Somebody else takes all that is left, to the last page.
+  void fill() {
+    FileDescriptor other = io::open_file(disk_ + "/other", O_RDWR | O_CREAT).value();
+    for (uint64_t size = io::file_size(other.get()).value(); io::write_at(other.get(), Bytes(4096, 'o'), size);)
+      size += 4096;
+  }
+  void make_room() { std::filesystem::remove(disk_ + "/other"); }
+  /// A database may be tried again only after a pause.
+  static Status in_time(const std::function<Status()>& call) {
+    Status done = call();
+    for (int i = 0; i < 100 && !done; ++i, done = call()) ::usleep(50'000);
+    return done;
+  }
+  size_t image_files() const {
+    size_t files = 0;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(Layout(layout_path_).images()))
+      files += entry.is_regular_file() ? 1 : 0;
+    return files;
+  }
+
   std::string disk_;
   std::string layout_path_;
   std::shared_ptr<Image> image_;
@@ -142,6 +162,67 @@ TEST_F(FullDiskTest, somebody_elses_bytes_count_too) {
   EXPECT_TRUE(staging->write(0, Bytes(kMib, 'x')));
   Bytes small = pattern(2, 50'000);
   EXPECT_TRUE(cache_->put_small_unstored(chunk_id_of(small), small));
+}
+
+TEST_F(FullDiskTest, an_image_whose_eviction_the_index_has_no_room_for_can_be_opened_again) {
+  std::vector<TestContent> contents;
+  for (uint64_t i = 0; i < 200; ++i) filled(*cache_, contents.emplace_back(content(i, 70'000)));
+  for (const TestContent& evicted : contents) {
+    fill();
+    EXPECT_TRUE(cache_->evict_image(evicted.id()));
+  }
+  EXPECT_EQ(image_files(), 0u);
+  EXPECT_EQ(cache_->usage().images, 0u);
+  make_room();
+  for (const TestContent& again : contents) {
+    ASSERT_TRUE(in_time([&]() -> Status {
+      TRY(cache_->open_image(again.id(), again.manifest));
+      return {};
+    }));
+    EXPECT_FALSE(cache_->open_image(again.id(), again.manifest).value()->complete());
+  }
+}
+
+TEST_F(FullDiskTest, a_stored_image_that_the_index_had_no_room_for_is_no_stray_file_of_the_next_life) {
+  std::vector<TestContent> contents;
+  std::vector<std::unique_ptr<Staging>> staged;
+  for (uint64_t i = 0; i < 200; ++i) {
+    contents.push_back(content(i, 70'000));
+    staged.push_back(cache_->new_staging().value());
+    ASSERT_TRUE(staged.back()->write(0, contents.back().bytes));
+  }
+  fill();
+  for (size_t i = 0; i < contents.size(); ++i)
+    (void)cache_->seal(staged[i], contents[i].manifest, {true});  // until one of the databases refuses
+  bool refused = false;
+  for (const Unstored& record : cache_->unstored(0, 1000)) refused |= !cache_->mark_stored(record);
+  EXPECT_TRUE(refused);
+  make_room();
+  for (const Unstored& record : cache_->unstored(0, 1000))
+    EXPECT_TRUE(in_time([&] { return cache_->mark_stored(record); }));
+  staged.clear();
+  reopen();
+  std::vector<std::string> problems;
+  EXPECT_TRUE(cache_->check(false, [&](const CacheProblem& problem) { problems.push_back(problem.what); }));
+  EXPECT_EQ(problems, std::vector<std::string>());
+  EXPECT_EQ(cache_->usage().images, image_files());
+}
+
+TEST_F(FullDiskTest, what_is_in_the_journal_is_synced_although_a_later_write_met_a_full_disk) {
+  Bytes bytes = pattern(1, 50'000);
+  ASSERT_TRUE(cache_->put_small_unstored(chunk_id_of(bytes), bytes));
+  auto staging = cache_->new_staging().value();
+  fill();
+  Status refused;
+  for (int i = 0; i < 2000 && refused; ++i) refused = staging->save_record(Bytes(2000, 'x'));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::kNoSpace);
+  EXPECT_TRUE(cache_->sync_journal());
+  EXPECT_TRUE(cache_->barrier());
+  make_room();
+  staging.reset();
+  reopen_after_power_loss();
+  EXPECT_EQ(cache_->get_small(chunk_id_of(bytes)).value(), bytes);
 }
 
 TEST_F(FullDiskTest, the_cache_opens_again_with_its_disk_at_the_reserve) {

@@ -35,6 +35,11 @@ bool Image::has(uint64_t index) const {
   return index < present_.size() && present_[index];
 }
 
+std::vector<bool> Image::present() const {
+  MutexLock lock(mutex_);
+  return present_;
+}
+
 bool Image::is_empty() const {
   MutexLock lock(mutex_);
   auto any = [](const std::vector<bool>& bits) { return std::find(bits.begin(), bits.end(), true) != bits.end(); };

@@ -38,7 +38,7 @@ class Image {
   Status fill(uint64_t index, std::string_view bytes);
   /// Descriptor of the file, for sendfile, mmap and passthrough. Owned by the image.
   int fd() const { return fd_.get(); }
-  /// Its file is being written (Cache::take_over): whoever wants the content opens the image again.
+  /// Its file is being written (Cache::finish_take_over): whoever wants the content opens the image again.
   bool taken() const { return taken_.load(std::memory_order_acquire); }
   /// The kernel reads the file for one inode at a time, since a writer of that inode takes the file over. False: it
   /// does for another one.
@@ -55,6 +55,8 @@ class Image {
   void set_complete() { missing_.store(0, std::memory_order_release); }
   /// The chunk's bytes are in the file from now on. False if that was known.
   bool mark_present(uint64_t index);
+  /// Of an incomplete image: which chunks are here.
+  std::vector<bool> present() const;
   /// No byte in it is of any use.
   bool is_empty() const;
   /// Bytes of a chunk that may be in the file: here before a power loss, and not looked at since. False: certainly not.

@@ -31,19 +31,6 @@ std::vector<IndexedChunk> all_chunks(const Manifest& manifest) {
   return chunks;
 }
 
-ImageRow row_of(const ImageEntry& entry, uint64_t boot) {
-  ImageRow row;
-  row.final = entry.final;
-  row.registered = entry.registered;
-  row.uses = entry.uses;
-  row.size = entry.size;
-  row.disk_bytes = entry.disk_bytes;
-  row.last_used_ns = entry.last_used_ns;
-  row.present_chunks = entry.present_chunks;
-  row.boot = boot;
-  return row;
-}
-
 }  // namespace
 
 Result<std::shared_ptr<Image>> Cache::State::open_image(const ManifestId& id,
@@ -62,7 +49,7 @@ Result<std::shared_ptr<Image>> Cache::State::open_locked(const ManifestId& id,
   if (!file.fd.valid()) {
     // Somebody removed the file behind our back; for what is stored that is no loss.
     if (entry->unstored) log::error("image {} is gone from the disk, and some of it is not stored", id.hex());
-    TRY(forget_locked(id));
+    forget_locked(id);
     return create_locked(id, manifest);
   }
   if (file.final) return open_final_locked(id, manifest, std::move(file.fd));
@@ -83,7 +70,7 @@ Result<std::shared_ptr<Image>> Cache::State::open_final_locked(const ManifestId&
     std::vector<IndexedChunk> chunks = all_chunks(*manifest);
     entry.final = entry.registered = true;
     entry.present_chunks = static_cast<uint32_t>(chunks.size());
-    TRY(index->save(id, row_of(entry, boot), chunks));
+    TRY(index->save(id, entry.row(boot), chunks));
     images.put(id, entry);
   }
   auto* image = new Image(*cache, id, manifest, std::move(fd));
@@ -120,7 +107,7 @@ Result<std::shared_ptr<Image>> Cache::State::create_locked(const ManifestId& id,
   ImageEntry entry;
   entry.size = manifest->size;
   // The index first: a file that it does not know would stay for ever.
-  TRY(index->save(id, row_of(entry, boot), {}));
+  TRY(index->save(id, entry.row(boot), {}));
   const std::string path = layout.partial_image(id);
   ASSIGN_OR_RETURN(FileDescriptor fd, io::open_file(path, O_RDWR | O_CREAT | O_TRUNC));
   if (::ftruncate(fd.get(), static_cast<off_t>(manifest->size)) != 0)
@@ -206,7 +193,7 @@ Status Cache::State::save_image(Image& image) {
 Status Cache::State::save_locked(Image& image, bool always) {
   std::optional<ImageEntry> entry = images.find(image.id());
   if (!entry) return {};
-  ImageRow row = row_of(*entry, boot);
+  ImageRow row = entry->row(boot);
   std::vector<IndexedChunk> chunks;
   {
     MutexLock lock(image.mutex_);
@@ -218,7 +205,11 @@ Status Cache::State::save_locked(Image& image, bool always) {
   }
   for (size_t i = 0; i < row.unverified.size(); ++i)
     if (row.present[i]) row.unverified[i] = false;
-  return index->save(image.id(), row, chunks);
+  Status saved = index->save(image.id(), row, chunks);
+  if (saved) return saved;
+  MutexLock lock(image.mutex_);
+  for (const auto& [number, chunk] : chunks) image.unsaved_.push_back(number);
+  return saved;
 }
 
 Status Cache::State::finish(Image& image) {
@@ -251,15 +242,16 @@ Status Cache::State::finalize_locked(const ManifestId& id, int fd, const std::ve
   images.update(id, [&](ImageEntry& entry) {
     entry.final = entry.registered = true;
     entry.disk_bytes = disk_bytes;
-    row = row_of(entry, boot);
+    row = entry.row(boot);
   });
   return index->save(id, row, chunks);
 }
 
-Status Cache::State::forget_locked(const ManifestId& id) {
-  TRY(index->erase(id));
+void Cache::State::forget_locked(const ManifestId& id) {
+  // A row that stays is found to have no file by who opens the image in a later life, or evicts it.
+  if (Status erased = index->erase(id); !erased)
+    log::warning("the cache's index still has image {}, which is gone: {}", id.hex(), erased.error().what);
   images.erase(id);
-  return {};
 }
 
 bool Cache::State::is_mapped_locked(const ManifestId& id, const ImageEntry& entry) {
@@ -274,7 +266,8 @@ Status Cache::State::evict_locked(const ManifestId& id) {
   TRY(io::remove_file(layout.final_image(id)));
   TRY(io::remove_file(layout.partial_image(id)));
   FAULT_POINT("evict.image.after");
-  return forget_locked(id);
+  forget_locked(id);
+  return {};
 }
 
 void Cache::State::index_lacks(const ManifestId& id, const Error& failed) {

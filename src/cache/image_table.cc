@@ -14,6 +14,19 @@ ImageEntry ImageEntry::of(const ImageRow& row) {
   return entry;
 }
 
+ImageRow ImageEntry::row(uint64_t boot) const {
+  ImageRow row;
+  row.final = final;
+  row.registered = registered;
+  row.uses = uses;
+  row.size = size;
+  row.disk_bytes = disk_bytes;
+  row.last_used_ns = last_used_ns;
+  row.present_chunks = present_chunks;
+  row.boot = boot;
+  return row;
+}
+
 std::optional<ImageEntry> ImageTable::find(const ManifestId& id) const {
   const Shard& part = shard(id);
   MutexLock lock(part.mutex);

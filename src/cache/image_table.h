@@ -39,6 +39,8 @@ struct ImageEntry {
   std::shared_ptr<Open> open;
 
   static ImageEntry of(const ImageRow& row);
+  /// What the index shall know, but which chunks of an incomplete image are here.
+  ImageRow row(uint64_t boot) const;
 };
 
 /// All images of the cache, with running totals. Thread-safe; never blocks on the disk.

@@ -116,6 +116,11 @@ Status Staging::save_handover(std::string_view handover) {
   return {};
 }
 
+bool Staging::is_image_still() const {
+  struct stat attributes {};
+  return ::fstat(fd_.get(), &attributes) == 0 && attributes.st_nlink > 1;
+}
+
 Status Staging::sync() {
   Cache::State& state = *cache_.state_;
   TRY(io::sync_data(fd_.get(), path_));

@@ -48,6 +48,9 @@ class Staging {
   /// The file and its record stay when this object goes, for the next life of the daemon to recover.
   void keep() { kept_ = true; }
 
+  /// The file is an image still: a take-over that was begun did not end.
+  bool is_image_still() const;
+
   bool has_record() const { return !record_.empty() || !handover_.empty(); }
 
  private:

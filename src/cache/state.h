@@ -68,12 +68,14 @@ struct Cache::State {
   /// All chunks are in the file: syncs it and gives it its final name.
   Status finish(Image& image);
   Status finalize_locked(const ManifestId& id, int fd, const std::vector<IndexedChunk>& chunks);
-  Status forget_locked(const ManifestId& id);
+  /// Its file is gone.
+  void forget_locked(const ManifestId& id);
   Status evict_locked(const ManifestId& id);
   /// The kernel showed the file to readers, and one of them still has it mapped.
   bool is_mapped_locked(const ManifestId& id, const ImageEntry& entry);
   /// The disk had no room to tell the index of the image. What of it is not stored is found by read_unindexed().
   void index_lacks(const ManifestId& id, const Error& failed);
+  bool is_unindexed(const ManifestId& id);
   /// A chunk that is not stored, of an image that the index may not know. The bytes are for the caller to check.
   Result<bool> read_unindexed(const ChunkId& id, std::span<char> buffer);
   Result<bool> read_place(const ChunkPlace& place, const ChunkId& chunk, bool verified, std::span<char> buffer);
@@ -87,9 +89,11 @@ struct Cache::State {
   Result<std::shared_ptr<Image>> become_image_locked(Sealing& sealing);
   static Status copy_chunk(int from, int to, uint64_t size, uint64_t index);
   Status mark_image_stored(const Unstored& record);
+  Status index_unstored_locked(const UnstoredImage& unstored, const Image* held);
 
   // Taking a file over for a writer (take_over.cc).
-  Result<std::unique_ptr<Staging>> take_over(Image& image);
+  Result<std::unique_ptr<Staging>> begin_take_over(Image& image);
+  Status finish_take_over(Image& image);
   Status give_back(std::unique_ptr<Staging>& staging, const Manifest& manifest, InodeId inode);
   Status keep_unstored_locked(const Image& image, const Journal::ImageRecord& record);
 

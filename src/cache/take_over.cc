@@ -7,6 +7,7 @@
 #include <cstdio>
 
 #include "base/check.h"
+#include "base/fault_point.h"
 #include "base/io.h"
 #include "cache/state.h"
 #include "model/chunk.h"
@@ -23,13 +24,9 @@ uint64_t bytes_of(const UnstoredImage& row) {
 
 }  // namespace
 
-Result<std::unique_ptr<Staging>> Cache::State::take_over(Image& image) {
+Result<std::unique_ptr<Staging>> Cache::State::begin_take_over(Image& image) {
   CHECK(image.complete());
   const ManifestId& id = image.id();
-  ASSIGN_OR_RETURN(std::optional<Journal::ImageRecord> unstored, journal->find_image(id));
-  // Before the lock; making room takes such locks.
-  if (unstored) TRY(space->admit(bytes_of(unstored->row)));
-
   MutexLock lock(locks.of(id.bytes()));
   std::optional<ImageEntry> entry = images.find(id);
   if (!entry || image.taken()) return error(Code::kStale, "image {} was taken by somebody else", id.hex());
@@ -38,9 +35,20 @@ Result<std::unique_ptr<Staging>> Cache::State::take_over(Image& image) {
   std::string staging_path = layout.staging(staging_id);
   ASSIGN_OR_RETURN(FileDescriptor fd, io::open_file(path, O_RDWR));
   if (::link(path.c_str(), staging_path.c_str()) != 0) return errno_error(errno, fmt::format("link {}", staging_path));
-  std::unique_ptr<Staging> staging(new Staging(*cache, staging_id, std::move(staging_path), std::move(fd)));
+  return std::unique_ptr<Staging>(new Staging(*cache, staging_id, std::move(staging_path), std::move(fd)));
+}
 
+Status Cache::State::finish_take_over(Image& image) {
+  const ManifestId& id = image.id();
+  ASSIGN_OR_RETURN(std::optional<Journal::ImageRecord> unstored, journal->find_image(id));
+  // Before the lock; making room takes such locks.
+  if (unstored) TRY(space->admit(bytes_of(unstored->row)));
+
+  MutexLock lock(locks.of(id.bytes()));
+  std::optional<ImageEntry> entry = images.find(id);
+  if (!entry || image.taken()) return error(Code::kStale, "image {} was taken by somebody else", id.hex());
   ASSIGN_OR_RETURN(unstored, journal->find_image(id));
+  FAULT_POINT("take.image.before");
   if (unstored) {
     TRY(keep_unstored_locked(image, *unstored));
   } else {
@@ -48,7 +56,8 @@ Result<std::unique_ptr<Staging>> Cache::State::take_over(Image& image) {
   }
   image.taken_owners_ = entry->open;
   image.taken_.store(true, std::memory_order_release);
-  return staging;
+  FAULT_POINT("take.image.after");
+  return {};
 }
 
 /// The chunks of `record` become an image of their own, in the place of `image`. A crash at any point leaves one of the

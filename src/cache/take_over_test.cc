@@ -19,6 +19,14 @@ class TakeOverTest : public CacheTest {
     EXPECT_TRUE(staging->write(0, wanted.bytes));
     return cache_->seal(staging, wanted.manifest, std::vector<bool>(wanted.manifest->chunks.size(), true)).value();
   }
+  std::unique_ptr<Staging> taken_over(Image& image) {
+    auto staging = cache_->begin_take_over(image).value();
+    EXPECT_FALSE(image.taken());
+    EXPECT_TRUE(staging->is_image_still());
+    EXPECT_TRUE(cache_->finish_take_over(image));
+    EXPECT_FALSE(staging->is_image_still());
+    return staging;
+  }
   void store_everything() {
     for (const Unstored& record : cache_->unstored(0, 100)) ASSERT_TRUE(cache_->mark_stored(record));
   }
@@ -46,7 +54,7 @@ TEST_F(TakeOverTest, who_has_the_file_open_sees_what_is_written) {
   auto image = sealed(wanted);
   store_everything();
   const int kernel = ::dup(image->fd());
-  auto staging = cache_->take_over(*image).value();
+  auto staging = taken_over(*image);
   EXPECT_TRUE(image->taken());
   Bytes got(10, '\0');
   EXPECT_EQ(image->read(0, got).error().code, Code::kStale);
@@ -59,7 +67,7 @@ TEST_F(TakeOverTest, stored_content_leaves_the_cache) {
   TestContent wanted = content(1, 5 * kMib);
   auto image = sealed(wanted);
   store_everything();
-  auto staging = cache_->take_over(*image).value();
+  auto staging = taken_over(*image);
   expect_chunks(wanted, false);
   auto again = cache_->open_image(wanted.id(), wanted.manifest).value();
   EXPECT_NE(again.get(), image.get());
@@ -72,7 +80,7 @@ TEST_F(TakeOverTest, stored_content_leaves_the_cache) {
 TEST_F(TakeOverTest, what_is_not_stored_stays_safe_whatever_is_written) {
   TestContent wanted = content(1, 9 * kMib);
   auto image = sealed(wanted);
-  auto staging = cache_->take_over(*image).value();
+  auto staging = taken_over(*image);
   ASSERT_TRUE(staging->write(0, Bytes(9 * kMib, 'x')));
   expect_chunks(wanted, true);
   image.reset();
@@ -88,7 +96,7 @@ TEST_F(TakeOverTest, what_is_not_stored_stays_safe_whatever_is_written) {
 TEST_F(TakeOverTest, a_crash_before_the_copy_has_its_place_loses_nothing) {
   TestContent wanted = content(1, 5 * kMib);
   auto image = sealed(wanted);
-  auto staging = cache_->take_over(*image).value();
+  auto staging = taken_over(*image);
   const std::string copy = layout_.staging(staging->id() + 1);
   image.reset();
   staging.reset();
@@ -100,11 +108,36 @@ TEST_F(TakeOverTest, a_crash_before_the_copy_has_its_place_loses_nothing) {
   EXPECT_TRUE(std::filesystem::exists(layout_.partial_image(wanted.id())));
 }
 
+TEST_F(TakeOverTest, what_was_only_begun_leaves_the_image_as_it_was) {
+  TestContent wanted = content(1, 5 * kMib);
+  auto image = sealed(wanted);
+  cache_->begin_take_over(*image).value().reset();
+  EXPECT_FALSE(image->taken());
+  EXPECT_TRUE(image->complete());
+  expect_chunks(wanted, true);
+  // As a daemon that died in between leaves it.
+  auto staging = cache_->begin_take_over(*image).value();
+  ASSERT_TRUE(staging->save_handover("noted"));
+  staging->keep();
+  staging.reset();
+  image.reset();
+  reopen();
+  auto recovered = cache_->take_recovered();
+  ASSERT_EQ(recovered.size(), 1u);
+  EXPECT_TRUE(recovered[0].staging->is_image_still());
+  recovered.clear();
+  image = cache_->open_image(wanted.id(), wanted.manifest).value();
+  EXPECT_TRUE(image->complete());
+  expect_chunks(wanted, true);
+  EXPECT_TRUE(cache_->take_recovered().empty());
+  EXPECT_FALSE(taken_over(*image)->is_image_still());
+}
+
 TEST_F(TakeOverTest, the_file_that_comes_back_is_the_image) {
   TestContent wanted = content(1, 5 * kMib), changed = content(2, 5 * kMib);
   auto image = sealed(wanted);
   store_everything();
-  auto staging = cache_->take_over(*image).value();
+  auto staging = taken_over(*image);
   image.reset();
   ASSERT_TRUE(staging->write(0, changed.bytes));
   // Published by a copy, which is what is recorded as unstored.

@@ -3,8 +3,10 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -96,14 +98,38 @@ class TestVolume {
     start();
   }
 
+  /// As if the daemon was killed at this moment, in the middle of a call: what memory and disk hold now is what the
+  /// successor of the next kill_and_resume() finds.
+  void note_death() {
+    death_memory_ = copy_of(*options_.filesystem.memory);
+    // Files with two names stay such.
+    CHECK(::system(fmt::format("cp -a {} {}", cache_directory(), death_directory()).c_str()) == 0);
+  }
+  /// A descriptor of what was inode number `inode` of the cache's disk when death was noted; -1: none.
+  int file_after_death(ino_t inode) const {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(cache_directory())) {
+      struct stat attributes {};
+      if (::stat(entry.path().c_str(), &attributes) != 0 || attributes.st_ino != inode) continue;
+      const std::string twin = death_directory() + entry.path().string().substr(cache_directory().size());
+      if (int fd = ::open(twin.c_str(), O_RDONLY | O_CLOEXEC); fd >= 0) return fd;
+    }
+    return -1;
+  }
+
   /// As if the daemon was killed now, and its successor goes on with what memory and disk hold. Requires: no call is
   /// under way, and options().filesystem.memory was set. The killed one keeps its own copies, and is left alone until
   /// the end. `memory` makes another memory for the successor than a copy.
   void kill_and_resume(const std::function<std::shared_ptr<SharedMemory>()>& memory = {}) {
     const std::string before = cache_directory();
-    std::shared_ptr<SharedMemory> successor = memory ? memory() : copy_of(*options_.filesystem.memory);
+    const bool died_before = death_memory_ != nullptr;
+    std::shared_ptr<SharedMemory> successor = memory        ? memory()
+                                              : died_before ? std::move(death_memory_)
+                                                            : copy_of(*options_.filesystem.memory);
     ended_.push_back({std::move(volume_), std::move(cache_), std::move(filesystem_)});
-    std::filesystem::copy(before, cache_directory(), std::filesystem::copy_options::recursive);
+    if (died_before)
+      std::filesystem::rename(death_directory(), cache_directory());
+    else
+      std::filesystem::copy(before, cache_directory(), std::filesystem::copy_options::recursive);
     options_.filesystem.memory = std::move(successor);
     start();
   }
@@ -233,6 +259,8 @@ class TestVolume {
     return must(SharedMemory::attach(std::move(copy)));
   }
 
+  std::string death_directory() const { return options_.directory + "/death"; }
+
   static constexpr size_t kWriteBytes = 1u << 20;
   static constexpr const char* kVolumeId = "00112233445566778899aabbccddeeff";
 
@@ -270,6 +298,7 @@ class TestVolume {
   std::unique_ptr<cache::Cache> cache_;
   std::unique_ptr<vfs::Filesystem> filesystem_;
   std::vector<Life> ended_;
+  std::shared_ptr<SharedMemory> death_memory_;
   std::vector<ManifestId> lost_;
   std::atomic<uint64_t> unique_ = 1;
 };
@@ -282,9 +311,11 @@ class TestVolume {
     if (const auto& outcome_ = (call); !outcome_.has_value()) ADD_FAILURE() << #call << ": " << outcome_.error().what; \
   } while (false)
 /// The call failed with that code.
-#define EXPECT_FAILS(expected_code, call)                                                                \
-  do {                                                                                                   \
-    const auto& outcome_ = (call);                                                                       \
-    EXPECT_FALSE(outcome_.has_value()) << #call;                                                         \
-    if (!outcome_.has_value()) EXPECT_EQ(outcome_.error().code, expected_code) << outcome_.error().what; \
+#define EXPECT_FAILS(expected_code, call)                                       \
+  do {                                                                          \
+    const auto& outcome_ = (call);                                              \
+    EXPECT_FALSE(outcome_.has_value()) << #call;                                \
+    if (!outcome_.has_value()) {                                                \
+      EXPECT_EQ(outcome_.error().code, expected_code) << outcome_.error().what; \
+    }                                                                           \
   } while (false)

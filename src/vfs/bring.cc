@@ -58,11 +58,14 @@ Status change_draft(Core& core, File& file, const Needed& needed, const Change& 
       }
       auto index = needed(*file.draft, given);
       if (!index) {
+        const uint64_t size_before = file.draft->size();
         Status changed = change(*file.draft, given);
         if (!changed && changed.error().code == Code::kStale) continue;  // an image that it read was taken over
         if (changed) file.draft->set_mtime_ns(core.volume.clock().realtime_ns());
         // Of a failed change a part may have happened.
         Status noted = file.draft->note();
+        // What was refused is done again; what was to be appended would be there twice.
+        if (changed && !noted) TRY(file.draft->take_back_growth(size_before));
         return changed ? noted : changed;
       }
       missing = {*index, file.draft->chunk_id(*index), file.draft->stored_length(*index)};

@@ -200,7 +200,31 @@ Status Draft::own(uint64_t index, uint64_t keep, const Given& given) {
   return {};
 }
 
+/// Without room for the records that a shorter content needs, the draft is as before.
 Status Draft::resize_pieces(uint64_t size, const Given& given) {
+  if (size >= size_) return fit_pieces(size, given);
+  const std::vector<Piece> pieces = pieces_;
+  const uint64_t last = size == 0 ? 0 : chunk_index(size - 1);
+  const uint64_t size_before = size_;
+  const bool changed_before = changed_;
+  Status shortened = fit_pieces(size, given);
+  if (shortened) shortened = renew_records();
+  if (shortened) return {};
+  pieces_ = pieces;
+  size_ = size_before;
+  changed_ = changed_before;
+  TRY(put_back(last, pieces[last]));
+  return shortened;
+}
+
+Status Draft::put_back(uint64_t index, const Piece& before) {
+  pieces_[index] = before;
+  pieces_noted_ = false;
+  const bool elsewhere = before.source == Source::kElsewhere && staging_;
+  return elsewhere ? staging_->punch(chunk_offset(index), limits::kChunkBytes) : Status();
+}
+
+Status Draft::fit_pieces(uint64_t size, const Given& given) {
   uint64_t end = std::min(size, size_);
   if (size != size_ && end % limits::kChunkBytes != 0) {
     uint64_t index = chunk_index(end - 1);
@@ -211,7 +235,6 @@ Status Draft::resize_pieces(uint64_t size, const Given& given) {
     }
   }
   TRY(open_staging());
-  const bool shorter = size < size_;
   uint64_t count = pieces_.size();
   pieces_.resize(chunk_count(size));
   for (uint64_t index = count; index < pieces_.size(); ++index) {
@@ -220,7 +243,21 @@ Status Draft::resize_pieces(uint64_t size, const Given& given) {
   }
   size_ = size;
   changed_ = true;
-  return shorter ? renew_records() : Status();
+  return {};
+}
+
+Status Draft::take_back_growth(uint64_t size) {
+  if (size >= size_) return {};
+  if (in_memory()) {
+    memory_.resize(size);
+    size_ = size;
+    return {};
+  }
+  pieces_.resize(chunk_count(size));
+  size_ = size;
+  pieces_noted_ = false;
+  if (!pieces_.empty() && pieces_.back().source != Source::kHole) touch(pieces_.size() - 1);
+  return staging_->truncate(size);
 }
 
 Status Draft::resize(uint64_t size, const Given& given) {
@@ -266,11 +303,11 @@ Status Draft::write(uint64_t offset, std::string_view bytes, const Given& given)
       const bool last = offset + done + part.size() == size_ && !live_;
       written = last ? staging_->write_last(offset + done, part) : staging_->write(offset + done, part);
       // The old bytes, which were to be overwritten as a whole, are only where they were.
-      if (!written && whole && before.source == Source::kElsewhere) pieces_[index] = before;
+      if (!written && whole && before.source == Source::kElsewhere) TRY(put_back(index, before));
     }
     if (!written) {
       uint64_t reached = std::max(old_size, offset + done);
-      if (reached < size_) TRY(resize(reached, given));
+      TRY(take_back_growth(reached));
       return written;
     }
     // A small write in the middle of a chunk is likely not the last one there.
@@ -323,7 +360,7 @@ Status Draft::share(uint64_t index, const ChunkId& id, uint64_t length, const Gi
   if (in_memory()) TRY(leave_memory());
   uint64_t end = chunk_offset(index) + length;
   if (end > size_) TRY(resize(end, given));
-  const bool owned = pieces_[index].source == Source::kOwn;
+  const Piece before = pieces_[index];
   touch(index);
   Piece& piece = pieces_[index];
   piece.id = id;
@@ -331,9 +368,12 @@ Status Draft::share(uint64_t index, const ChunkId& id, uint64_t length, const Gi
   piece.hashed = true;
   piece.brought = false;
   pieces_noted_ = false;
-  if (!owned) return {};
-  TRY(renew_records());
-  return staging_->punch(chunk_offset(index), length);
+  if (before.source != Source::kOwn) return {};
+  Status given_up = renew_records();
+  if (given_up) given_up = staging_->punch(chunk_offset(index), length);
+  // What is in the staging file counts again: nobody may take it for zeros.
+  if (!given_up) TRY(put_back(index, before));
+  return given_up;
 }
 
 std::optional<uint64_t> Draft::first_shared() const {

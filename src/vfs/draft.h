@@ -79,6 +79,8 @@ class Draft {
   Status truncate(uint64_t size, const Given& given);
   /// Makes a range read as zeros; grows the file unless `keep_size`.
   Status zero(uint64_t offset, uint64_t length, bool keep_size, const Given& given);
+  /// After a change that made it longer could not be noted: ends at `size` again, if it is longer.
+  Status take_back_growth(uint64_t size);
   /// Requires: the range ends within the size.
   Status read(uint64_t offset, std::span<char> buffer, const Given& given) const;
   /// Makes chunk `index` the chunk `id`, which a live file names. Requires: can_share().
@@ -207,6 +209,9 @@ class Draft {
   Status own(uint64_t index, uint64_t keep, const Given& given);
   /// Leaves the size of the staging file to who writes up to the new end.
   Status resize_pieces(uint64_t size, const Given& given);
+  Status fit_pieces(uint64_t size, const Given& given);
+  /// After a change of it failed: the piece is where it was, and the staging file holds nothing in place of it.
+  Status put_back(uint64_t index, const Piece& before);
   Status resize(uint64_t size, const Given& given);
   /// Before bytes that a saved record speaks of are taken away: it must not speak of them any more.
   Status renew_record();

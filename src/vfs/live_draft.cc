@@ -17,7 +17,7 @@ Result<std::unique_ptr<Draft>> Draft::live_over(Place place, std::shared_ptr<Ver
   std::unique_ptr<Draft> draft(new Draft(place, base, base_generation));
   draft->live_ = true;
   draft->size_ = base->size();
-  ASSIGN_OR_RETURN(draft->staging_, place.cache.take_over(*image));
+  ASSIGN_OR_RETURN(draft->staging_, place.cache.begin_take_over(*image));
   for (const ChunkId& id : base->manifest()->chunks) {
     Piece piece;
     piece.id = id;
@@ -25,8 +25,9 @@ Result<std::unique_ptr<Draft>> Draft::live_over(Place place, std::shared_ptr<Ver
     piece.hashed = true;
     draft->pieces_.push_back(piece);
   }
-  // From now on a successor must know that the kernel shows this file.
+  // Once it is no image any more, a successor must know that the kernel shows this file.
   TRY(draft->note());
+  TRY(place.cache.finish_take_over(*image));
   return draft;
 }
 

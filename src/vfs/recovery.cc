@@ -128,6 +128,11 @@ Status resume_staged_drafts(Core& core, ById& all) {
   slots.for_each([&](SlotId id, SharedSlot& slot) { noted.emplace_back(id, slot.as<StagedDraftRecord>()); });
   for (const auto& [id, record] : noted) {
     auto found = record.inode == 0 ? all.end() : all.find(record.staging_id);
+    // The request that began a take-over will be done again, from the beginning.
+    if (found != all.end() && found->second.staging && found->second.staging->is_image_still()) {
+      all.erase(found);
+      found = all.end();
+    }
     bool resumed = false;
     if (found != all.end() && !found->second.handover.empty()) {
       ASSIGN_OR_RETURN(const Draft::RecordHead head, Draft::head_of_record(found->second.handover));

@@ -7,6 +7,7 @@
 
 #include "base/fault_point.h"
 #include "base/io.h"
+#include "testing/fake_backing_files.h"
 #include "testing/volume_fixture.h"
 #include "vfs/admin.h"
 #include "vfs/core.h"
@@ -67,6 +68,14 @@ void put_slowly(TestVolume* volume, PowerLedger& ledger, const std::string& name
   EXPECT_DONE(volume->close(handle));
 }
 
+/// The same, while the kernel shows the file to somebody.
+void change_beside_reader(TestVolume* volume, PowerLedger& ledger, const std::string& name, uint64_t seed,
+                          size_t size) {
+  const HandleId reader = volume != nullptr ? volume->open(name, O_RDONLY) : 0;
+  change(volume, ledger, name, seed, size);
+  if (volume != nullptr) volume->release(reader);
+}
+
 void rename(TestVolume* volume, PowerLedger& ledger, const std::string& from, const std::string& to) {
   ledger.rename(from, to);
   if (volume != nullptr) EXPECT_DONE(volume->rename(from, to));
@@ -95,6 +104,7 @@ std::vector<FaultStep> fault_steps() {
       [](Volume volume, Ledger& ledger) { put(volume, ledger, "b", 2, kBig); },
       [](Volume volume, Ledger& ledger) { put(volume, ledger, "c", 2, kBig); },  // as b: its image is there already
       [](Volume volume, Ledger& ledger) { put(volume, ledger, "d", 3, kHuge); },
+      [](Volume volume, Ledger& ledger) { change_beside_reader(volume, ledger, "d", 9, 8'000); },
       [](Volume volume, Ledger& ledger) { put(volume, ledger, "e", 4, 100); },
       [](Volume volume, Ledger& ledger) { change(volume, ledger, "b", 5, 8'000); },
       [](Volume volume, Ledger& ledger) { put(volume, ledger, "f", 6, kBig); },
@@ -108,6 +118,7 @@ std::vector<FaultStep> fault_steps() {
       [](Volume volume, Ledger& ledger) { read(volume, ledger); },
       [](Volume volume, Ledger& ledger) { put_slowly(volume, ledger, "e", 9, 2 * kHuge); },
       [](Volume volume, Ledger& ledger) { change(volume, ledger, "d", 7, 8'000); },
+      [](Volume volume, Ledger& ledger) { change_beside_reader(volume, ledger, "b", 10, 8'000); },
       [](Volume volume, Ledger& ledger) { unlink(volume, ledger, "c"); },
       [](Volume volume, Ledger& ledger) { put(volume, ledger, "b", 8, 6'000); },
       [](Volume volume, Ledger&) {
@@ -130,7 +141,9 @@ int work_until_fault(const std::string& directory, const std::string& point, siz
   {
     VolumeOptions options{.on_disk = true, .directory = directory};
     options.filesystem.early_upload_bytes = 4u << 20;
+    FakeBackingFiles kernel;
     TestVolume volume(std::move(options));
+    volume.fs().connect({.backing_files = &kernel});
     fault_hook = die_at_point;
     PowerLedger ledger;
     for (const FaultStep& step : fault_steps()) {

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <filesystem>
 #include <set>
 
@@ -22,7 +21,6 @@ constexpr uint64_t kPageBytes = 4096;
 constexpr uint64_t kSectorBytes = 512;
 constexpr size_t kPageStates = 4;
 
-std::atomic<PowerDisk*> current = nullptr;
 thread_local bool is_disk_itself = false;
 
 std::string page_of(int fd, uint64_t page) {
@@ -78,24 +76,24 @@ PowerDisk::PowerDisk(std::string root) : root_(std::move(root)) {
     add_tree(root_);
   }
   PowerDisk* none = nullptr;
-  CHECK(current.compare_exchange_strong(none, this));
+  CHECK(current_.compare_exchange_strong(none, this));
 }
 
 PowerDisk::~PowerDisk() {
-  current = nullptr;
+  current_ = nullptr;
   Guard guard;
   MutexLock lock(mutex_);
   for (auto& [number, file] : files_) ::close(file.fd);
 }
 
 PowerDisk* PowerDisk::following(const std::string& path) {
-  PowerDisk* disk = current;
+  PowerDisk* disk = current_;
   if (disk == nullptr || is_disk_itself || disk->is_cut()) return nullptr;
   return path.starts_with(disk->root_ + "/") ? disk : nullptr;
 }
 
 PowerDisk* PowerDisk::following(int fd) {
-  PowerDisk* disk = current;
+  PowerDisk* disk = current_;
   if (disk == nullptr || is_disk_itself) return nullptr;
   MutexLock lock(disk->mutex_);
   return !disk->is_cut_ && disk->file_of(fd) != nullptr ? disk : nullptr;

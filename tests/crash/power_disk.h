@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -39,6 +40,7 @@ class PowerDisk {
   uint64_t calls() const;
 
   // For the C library's calls. Each runs the call itself, by `syscall`, and keeps account of it.
+  static bool exists() { return current_.load() != nullptr; }
   /// The disk that follows this directory; null: none, or the calling thread is the disk itself.
   static PowerDisk* following(const std::string& path);
   static PowerDisk* following(int fd);
@@ -86,6 +88,8 @@ class PowerDisk {
   void write_directory(const std::map<Place, Number>& names, Number directory, const std::string& path,
                        std::map<Number, std::string>& written, SeededRandom& random) const REQUIRES(mutex_);
   void write_file(const File& file, const std::string& path, SeededRandom& random) const REQUIRES(mutex_);
+
+  inline static constinit std::atomic<PowerDisk*> current_ = nullptr;
 
   const std::string root_;
   Number root_number_ = 0;

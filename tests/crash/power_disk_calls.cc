@@ -17,12 +17,18 @@ using weir::testing::PowerDisk;
 
 namespace {
 
+// A sanitizer makes such calls before its own memory is there: without a disk nothing but this file, which is compiled
+// without sanitizers, takes part in them.
+PowerDisk* disk_of(int fd) { return PowerDisk::exists() ? PowerDisk::following(fd) : nullptr; }
+PowerDisk* disk_of(int directory, const char* path) {
+  return PowerDisk::exists() ? PowerDisk::following(absolute_path(directory, path)) : nullptr;
+}
+
 bool changes_names(int flags) { return (flags & (O_CREAT | O_TRUNC)) != 0 && (flags & O_TMPFILE) != O_TMPFILE; }
 
 int open_file(int directory, const char* path, int flags, unsigned mode) {
   if (changes_names(flags))
-    if (PowerDisk* disk = PowerDisk::following(absolute_path(directory, path)))
-      return disk->open(directory, path, flags, mode);
+    if (PowerDisk* disk = disk_of(directory, path)) return disk->open(directory, path, flags, mode);
   return static_cast<int>(::syscall(SYS_openat, directory, path, flags, mode));
 }
 
@@ -31,42 +37,39 @@ unsigned mode_of(int flags, va_list arguments) {
 }
 
 ssize_t write_file(int fd, const void* bytes, size_t count, off_t offset) {
-  if (PowerDisk* disk = PowerDisk::following(fd)) return disk->write(fd, bytes, count, offset);
+  if (PowerDisk* disk = disk_of(fd)) return disk->write(fd, bytes, count, offset);
   if (offset >= 0) return ::syscall(SYS_pwrite64, fd, bytes, count, offset);
   return ::syscall(SYS_write, fd, bytes, count);
 }
 
 int resize_file(int fd, off_t size) {
-  if (PowerDisk* disk = PowerDisk::following(fd)) return disk->resize(fd, size);
+  if (PowerDisk* disk = disk_of(fd)) return disk->resize(fd, size);
   return static_cast<int>(::syscall(SYS_ftruncate, fd, size));
 }
 
 int allocate(int fd, int mode, off_t offset, off_t length) {
-  if (PowerDisk* disk = PowerDisk::following(fd)) return disk->allocate(fd, mode, offset, length);
+  if (PowerDisk* disk = disk_of(fd)) return disk->allocate(fd, mode, offset, length);
   return static_cast<int>(::syscall(SYS_fallocate, fd, mode, offset, length));
 }
 
 int remove_name(int directory, const char* path, int flags) {
-  if (PowerDisk* disk = PowerDisk::following(absolute_path(directory, path)))
-    return disk->remove(directory, path, flags);
+  if (PowerDisk* disk = disk_of(directory, path)) return disk->remove(directory, path, flags);
   return static_cast<int>(::syscall(SYS_unlinkat, directory, path, flags));
 }
 
 int move(int from_directory, const char* from, int to_directory, const char* to, unsigned flags) {
-  if (PowerDisk* disk = PowerDisk::following(absolute_path(from_directory, from)))
+  if (PowerDisk* disk = disk_of(from_directory, from))
     return disk->rename(from_directory, from, to_directory, to, flags);
   return static_cast<int>(::syscall(SYS_renameat2, from_directory, from, to_directory, to, flags));
 }
 
 int make_link(int from_directory, const char* from, int to_directory, const char* to, int flags) {
-  if (PowerDisk* disk = PowerDisk::following(absolute_path(to_directory, to)))
-    return disk->link(from_directory, from, to_directory, to, flags);
+  if (PowerDisk* disk = disk_of(to_directory, to)) return disk->link(from_directory, from, to_directory, to, flags);
   return static_cast<int>(::syscall(SYS_linkat, from_directory, from, to_directory, to, flags));
 }
 
 int make_directory(int directory, const char* path, unsigned mode) {
-  if (PowerDisk* disk = PowerDisk::following(absolute_path(directory, path)))
-    return disk->make_directory(directory, path, mode);
+  if (PowerDisk* disk = disk_of(directory, path)) return disk->make_directory(directory, path, mode);
   return static_cast<int>(::syscall(SYS_mkdirat, directory, path, mode));
 }
 
@@ -101,7 +104,7 @@ ssize_t write(int fd, const void* bytes, size_t count) { return write_file(fd, b
 ssize_t pwrite(int fd, const void* bytes, size_t count, off_t offset) { return write_file(fd, bytes, count, offset); }
 ssize_t pwrite64(int fd, const void* bytes, size_t count, off_t offset) { return write_file(fd, bytes, count, offset); }
 ssize_t writev(int fd, const struct iovec* pieces, int count) {
-  if (PowerDisk::following(fd) == nullptr) return ::syscall(SYS_writev, fd, pieces, count);
+  if (disk_of(fd) == nullptr) return ::syscall(SYS_writev, fd, pieces, count);
   ssize_t done = 0;
   for (int i = 0; i < count; ++i) {
     ssize_t put = write_file(fd, pieces[i].iov_base, pieces[i].iov_len, -1);
@@ -112,7 +115,7 @@ ssize_t writev(int fd, const struct iovec* pieces, int count) {
   return done;
 }
 ssize_t pwritev(int fd, const struct iovec* pieces, int count, off_t offset) {
-  if (PowerDisk::following(fd) == nullptr) return ::syscall(SYS_pwritev, fd, pieces, count, offset, 0);
+  if (disk_of(fd) == nullptr) return ::syscall(SYS_pwritev, fd, pieces, count, offset, 0);
   std::string bytes;
   for (int i = 0; i < count; ++i) bytes.append(static_cast<const char*>(pieces[i].iov_base), pieces[i].iov_len);
   return write_file(fd, bytes.data(), bytes.size(), offset);
@@ -135,15 +138,15 @@ int fallocate64(int fd, int mode, off_t offset, off_t length) { return allocate(
 int posix_fallocate(int fd, off_t offset, off_t length) { return allocate(fd, 0, offset, length) == 0 ? 0 : errno; }
 
 int fsync(int fd) {
-  if (PowerDisk* disk = PowerDisk::following(fd)) return disk->sync(fd);
+  if (PowerDisk* disk = disk_of(fd)) return disk->sync(fd);
   return static_cast<int>(::syscall(SYS_fsync, fd));
 }
 int fdatasync(int fd) {
-  if (PowerDisk* disk = PowerDisk::following(fd)) return disk->sync(fd);
+  if (PowerDisk* disk = disk_of(fd)) return disk->sync(fd);
   return static_cast<int>(::syscall(SYS_fdatasync, fd));
 }
 int syncfs(int fd) noexcept {
-  if (PowerDisk* disk = PowerDisk::following(fd)) return disk->sync_all(fd);
+  if (PowerDisk* disk = disk_of(fd)) return disk->sync_all(fd);
   return static_cast<int>(::syscall(SYS_syncfs, fd));
 }
 

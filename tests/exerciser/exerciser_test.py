@@ -67,7 +67,9 @@ def run_on(volume, chosen):
     with Filler(volume, chosen.seed) as filler:
         good = exercise(volume, chosen)
     print(f"exerciser: the disk was full {filler.times_full} times")
-    return good
+    for line in volume.deaths():
+        print(f"exerciser: the daemon ended: {line}", file=sys.stderr)
+    return good and not volume.deaths()
 
 
 def exercise(volume, chosen):

@@ -114,6 +114,17 @@ std::optional<ContentRange> decode_content_range(std::string_view text) {
   return ContentRange{*first, *last, *size};
 }
 
+namespace {
+
+/// The nearest time that can be said in ns, and compared with now: who never wants credentials to expire says the year
+/// 9999.
+int64_t ns_of(std::time_t seconds) {
+  constexpr std::time_t kLast = INT64_MAX / kNsPerSecond - 1;
+  return std::clamp<std::time_t>(seconds, -kLast / 2, kLast) * kNsPerSecond;
+}
+
+}  // namespace
+
 std::optional<int64_t> decode_iso_time_ns(std::string_view text) {
   std::tm parts{};
   std::string copy(text);
@@ -126,13 +137,13 @@ std::optional<int64_t> decode_iso_time_ns(std::string_view text) {
       fraction_ns += (*rest - '0') * unit_ns;
   }
   if (std::strcmp(rest, "Z") != 0) return std::nullopt;
-  return static_cast<int64_t>(::timegm(&parts)) * kNsPerSecond + fraction_ns;
+  return ns_of(::timegm(&parts)) + fraction_ns;
 }
 
 std::optional<int64_t> decode_http_time_ns(const std::string& text) {
   std::time_t seconds = curl_getdate(text.c_str(), nullptr);
   if (seconds < 0) return std::nullopt;
-  return static_cast<int64_t>(seconds) * kNsPerSecond;
+  return ns_of(seconds);
 }
 
 }  // namespace weir::object

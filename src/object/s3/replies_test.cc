@@ -87,6 +87,10 @@ TEST(S3Replies, ReadsTimes) {
   EXPECT_EQ(decode_http_time_ns("Fri, 24 May 2013 00:00:00 GMT"), 1369353600'000'000'000);
   for (const char* text : {"", "2013-05-24", "2013-05-24T00:00:00+01:00", "x"}) EXPECT_FALSE(decode_iso_time_ns(text));
   EXPECT_FALSE(decode_http_time_ns("soon"));
+  // Farther away than ns can say: still the future, or the past.
+  EXPECT_GT(decode_iso_time_ns("9999-12-31T23:59:59.999Z").value(), 9'000'000'000'000'000'000);
+  EXPECT_LT(decode_iso_time_ns("1000-01-01T00:00:00Z").value(), -4'000'000'000'000'000'000);
+  EXPECT_GT(decode_http_time_ns("Fri, 31 Dec 9999 23:59:59 GMT").value(), 9'000'000'000'000'000'000);
 }
 
 TEST(S3Replies, ReadsWhatWasNotDeleted) {
