@@ -100,11 +100,13 @@ inline constexpr int64_t kStoreRetryDelayMs = 50;  // doubled for each further a
 inline constexpr int64_t kStoreRetryDelayMaxMs = 5000;
 inline constexpr uint64_t kUploadMemoryBytes = 64u << 20;  // of chunks on their way to the store
 inline constexpr int64_t kStoreThrottledMs = 60'000;       // an operation goes on while the store says "slow down"
+inline constexpr int64_t kStoreLastWaitsMs = 3'000;        // and no longer, once its users end
 inline constexpr int64_t kBrakeWindowMs = 500;             // over which accepted requests are counted
 inline constexpr double kBrakeCut = 0.9;                   // of what the store took, after it refused
 inline constexpr double kBrakeRefusedShare = 0.08;         // of what was asked: fewer are no overload
-inline constexpr double kBrakeGrowthPerSecond = 0.03;      // until it refuses again
+inline constexpr double kBrakeGrowthPerSecond = 0.03;      // until it refuses again; less where few are taken
 inline constexpr double kBrakeRateMin = 0.5;               // requests a second
+inline constexpr double kBrakeRateMax = 10'000;            // while there is a brake
 inline constexpr int64_t kBrakeForgottenMs = 5 * 60'000;   // without a refusal: no brake
 
 // S3 (docs/object-stores.md).

@@ -320,6 +320,7 @@ Daemon::~Daemon() {
   bool served = channel_ != nullptr;
   channel_.reset();
   handler_.reset();
+  if (opened_) opened_->store->stop();
   uint64_t left_bytes = filesystem_ ? vfs::status(*filesystem_).upload.backlog_bytes : 0;
   filesystem_.reset();
   cache_.reset();

@@ -6,7 +6,6 @@
 #include "daemon/mount/state_paths.h"
 #include "meta/keys.h"
 #include "object/open_store.h"
-#include "object/retrying/retrying_store.h"
 
 namespace weir {
 

@@ -13,6 +13,7 @@
 #include "meta/volume.h"
 #include "model/records.h"
 #include "object/object_store.h"
+#include "object/retrying/retrying_store.h"
 
 namespace weir {
 
@@ -28,7 +29,7 @@ struct OpenedVolume {
   std::unique_ptr<NodeLease> lease;
   std::unique_ptr<meta::Volume> volume;
   std::unique_ptr<object::ObjectStore> plain_store;
-  std::unique_ptr<object::ObjectStore> store;  // with retries, over plain_store
+  std::unique_ptr<object::RetryingStore> store;  // over plain_store
   std::string cache_directory;
   std::optional<NodeInfo> previous;  // who worked on it before
 };

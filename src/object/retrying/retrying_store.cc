@@ -11,7 +11,7 @@ namespace {
 
 constexpr int64_t kNsPerMs = 1'000'000;
 constexpr int64_t kBetweenLogsNs = 1000 * kNsPerMs;
-constexpr int64_t kLookAgainMs = 100;  // the brake's rate may have changed
+constexpr int64_t kLookAgainMs = 100;  // the brake's rate may have changed, or stop() was called
 
 }  // namespace
 
@@ -20,32 +20,41 @@ RetryingStore::Rates RetryingStore::rates() const {
   return {reads_.rate(), writes_.rate()};
 }
 
-void RetryingStore::wait_for_turn(Kind kind) {
+void RetryingStore::stop() {
+  MutexLock lock(mutex_);
+  patience_ends_ns_ = std::min(patience_ends_ns_, clock_.monotonic_ns() + limits::kStoreLastWaitsMs * kNsPerMs);
+}
+
+bool RetryingStore::may_wait() const { return clock_.monotonic_ns() < patience_ends_ns_; }
+
+bool RetryingStore::wait_for_turn(Kind kind, Tries& tries) {
   std::optional<double> turn;
   while (true) {
     int64_t wait_ns = 0;
     {
       MutexLock lock(mutex_);
-      if (!turn) turn = brake(kind).take_turn();
+      if (!turn) turn = tries.again_by_brake ? brake(kind).take_turn_again() : brake(kind).take_turn();
       wait_ns = brake(kind).wait_ns(*turn, clock_.monotonic_ns());
+      if (wait_ns > 0 && !may_wait()) return false;
     }
-    if (wait_ns == 0) return;
+    if (wait_ns == 0) return true;
     clock_.sleep_ms(std::clamp<int64_t>(wait_ns / kNsPerMs, 1, kLookAgainMs));
   }
 }
 
 void RetryingStore::note(Kind kind, const Error* failure, std::string_view action, std::string_view name,
                          Tries& tries) {
-  const int64_t now_ns = clock_.monotonic_ns();
   const bool refused = failure != nullptr && failure->code == Code::kThrottled;
   const bool failed = failure != nullptr && (failure->code == Code::kUnavailable || failure->code == Code::kTimeout);
   tries.refused += refused ? 1 : 0;
   tries.failed += failed ? 1 : 0;
-  tries.again = (refused && now_ns - tries.begun_ns < limits::kStoreThrottledMs * kNsPerMs) ||
-                (failed && tries.failed < limits::kStoreAttempts);
+  tries.again_by_brake = refused;
   bool say = false;
   {
     MutexLock lock(mutex_);
+    const int64_t now_ns = clock_.monotonic_ns();  // under the lock: the brake's time goes on with each call
+    tries.again = may_wait() && ((refused && now_ns - tries.begun_ns < limits::kStoreThrottledMs * kNsPerMs) ||
+                                 (failed && tries.failed < limits::kStoreAttempts));
     if (refused) brake(kind).refused(now_ns);
     if (!refused && !failed) brake(kind).accepted(now_ns);
     say = tries.again && now_ns - logged_ns_ >= kBetweenLogsNs;
@@ -54,25 +63,31 @@ void RetryingStore::note(Kind kind, const Error* failure, std::string_view actio
   if (say) log::warning("{} {} is tried again: {}", action, name, failure->what);
 }
 
-void RetryingStore::wait_before_next(const Tries& tries) {
+bool RetryingStore::wait_before_next(const Tries& tries) {
   int64_t whole_ms = limits::kStoreRetryDelayMs;
   for (int i = 1; i < tries.failed + tries.refused; ++i)
     whole_ms = std::min(whole_ms * 2, limits::kStoreRetryDelayMaxMs);
-  clock_.sleep_ms(static_cast<int64_t>(random_.below(static_cast<uint64_t>(whole_ms + 1))));
+  int64_t left_ms = static_cast<int64_t>(random_.below(static_cast<uint64_t>(whole_ms + 1)));
+  while (left_ms > 0) {
+    const int64_t piece_ms = std::min(left_ms, kLookAgainMs);
+    clock_.sleep_ms(piece_ms);
+    left_ms -= piece_ms;
+    MutexLock lock(mutex_);
+    if (!may_wait()) return false;
+  }
+  return true;
 }
 
 template <class Run>
 auto RetryingStore::retry(Kind kind, std::string_view action, std::string_view name, Run run) -> decltype(run()) {
   Tries tries{.begun_ns = clock_.monotonic_ns()};
   while (true) {
-    wait_for_turn(kind);
+    if (!wait_for_turn(kind, tries))
+      return error(Code::kUnavailable, "{} {}: the object store is being closed", action, name);
     auto result = run();
     note(kind, result ? nullptr : &result.error(), action, name, tries);
     if (result) return result;
-    if (tries.again) {
-      wait_before_next(tries);
-      continue;
-    }
+    if (tries.again && wait_before_next(tries)) continue;
     if (result.error().code == Code::kThrottled) result.error().code = Code::kUnavailable;
     return result;
   }

@@ -11,8 +11,8 @@ namespace weir::object {
 /// Any store, with each operation tried again:
 /// - while it is Unavailable or times out, limits::kStoreAttempts times in all;
 /// - while it is Throttled, for limits::kStoreThrottledMs, with all operations together slowed down to the rate that
-/// the
-///   store takes (brake.h; one brake for reads, one for writes). Throttled never leaves here: it becomes Unavailable.
+///   the store takes (brake.h; one brake for reads, one for writes), those that were refused before the others.
+///   Throttled never leaves here: it becomes Unavailable.
 /// Waits double, and are drawn from [0, whole] ("full jitter") so that many nodes do not come back together. A put
 /// whose answer was lost is not sent again if the store says that it has those bytes. Failures are logged now and then,
 /// the last one of an operation is returned. Every operation may be done twice, which is harmless.
@@ -29,6 +29,11 @@ class RetryingStore : public ObjectStore {
   Status remove_all(std::span<const std::string> names) override;
   std::string describe() const override { return store_.describe(); }
 
+  /// In limits::kStoreLastWaitsMs nobody waits here any more: what fails then, fails at once, and what still waits for
+  /// its turn ends as Unavailable. For the end of the store's users, who would wait a minute for a store that is slow
+  /// or away otherwise. Any thread.
+  void stop();
+
   /// Rates in requests a second that the store allows now; 0: as many as there are.
   struct Rates {
     double reads = 0;
@@ -42,17 +47,19 @@ class RetryingStore : public ObjectStore {
     int64_t begun_ns = 0;
     int failed = 0;  // out of reach, or timed out
     int refused = 0;
-    bool again = true;  // after the last outcome
+    bool again = true;            // after the last outcome
+    bool again_by_brake = false;  // that was a refusal
   };
 
   template <class Run>
   auto retry(Kind kind, std::string_view action, std::string_view name, Run run) -> decltype(run());
-  /// Blocks: until the brake lets the operation go.
-  void wait_for_turn(Kind kind);
+  /// Blocks: until the brake lets the operation go. False: stop() was called.
+  bool wait_for_turn(Kind kind, Tries& tries);
   void note(Kind kind, const Error* failure, std::string_view action, std::string_view name, Tries& tries);
-  /// Blocks: before a further attempt.
-  void wait_before_next(const Tries& tries);
+  /// Blocks: before a further attempt. False: stop() was called.
+  bool wait_before_next(const Tries& tries);
   bool is_there(std::string_view name, const Payload& payload);
+  bool may_wait() const REQUIRES(mutex_);
   Brake& brake(Kind kind) REQUIRES(mutex_) { return kind == Kind::kRead ? reads_ : writes_; }
 
   ObjectStore& store_;
@@ -61,6 +68,7 @@ class RetryingStore : public ObjectStore {
   mutable Mutex mutex_;
   Brake reads_ GUARDED_BY(mutex_);
   Brake writes_ GUARDED_BY(mutex_);
+  int64_t patience_ends_ns_ GUARDED_BY(mutex_) = INT64_MAX;
   int64_t logged_ns_ GUARDED_BY(mutex_) = INT64_MIN / 2;
 };
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "base/limits.h"
 #include "object/faulty/faulty_store.h"
 #include "object/memory/memory_store.h"
@@ -68,6 +70,40 @@ TEST_F(RetryingStoreTest, AStoreThatWantsFewerRequestsIsAskedMoreSlowlyForAMinut
   ASSERT_FALSE(put);
   EXPECT_EQ(put.error().code, Code::kUnavailable);
   EXPECT_GE(clock_.monotonic_ns() - begun_ns, limits::kStoreThrottledMs * 1'000'000);
+}
+
+/// Stands still, but calls stop() after some sleeps.
+class StoppingClock : public testing::FakeClock {
+ public:
+  void sleep_ms(int64_t duration_ms) override {
+    testing::FakeClock::sleep_ms(duration_ms);
+    if (--sleeps_ == 0) stop();
+  }
+  std::function<void()> stop;
+
+ private:
+  int sleeps_ = 3;
+};
+
+TEST_F(RetryingStoreTest, AnUnmountDoesNotWaitAMinuteForAStoreThatRefusesEverything) {
+  StoppingClock clock;
+  RetryingStore store(faulty_, clock, random_);
+  clock.stop = [&] { store.stop(); };
+  faulty_.set_chance(Operation::kPut, Fault::kThrottled, 1000);
+  EXPECT_EQ(store.put("a", "bytes").error().code, Code::kUnavailable);
+  EXPECT_LE(clock.monotonic_ns(), (limits::kStoreLastWaitsMs + 1000) * 1'000'000);
+  EXPECT_EQ(store.put("b", "bytes").error().code, Code::kUnavailable);
+}
+
+TEST_F(RetryingStoreTest, AnUnmountDoesNotWaitAMinuteForAStoreThatIsAway) {
+  StoppingClock clock;
+  RetryingStore store(faulty_, clock, random_);
+  clock.stop = [&] { store.stop(); };
+  faulty_.set_down(true);
+  EXPECT_EQ(store.put("a", "bytes").error().code, Code::kUnavailable);
+  EXPECT_LE(clock.monotonic_ns(), (limits::kStoreLastWaitsMs + 1000) * 1'000'000);
+  faulty_.set_down(false);
+  EXPECT_TRUE(store.put("a", "bytes"));
 }
 
 TEST_F(RetryingStoreTest, APutWhoseReplyWasLostIsNotSentAgain) {
