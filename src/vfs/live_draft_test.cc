@@ -21,8 +21,8 @@ constexpr size_t kSize = (4u << 20) + 12'345;
 
 VolumeOptions with_memory() {
   VolumeOptions options;
-  options.filesystem.memory = TestVolume::must(
-      SharedMemory::create({.requests = 4, .handles = 64, .contents = 8, .drafts = 16, .locks = 16}));
+  options.filesystem.memory =
+      TestVolume::must(SharedMemory::create({.requests = 4, .handles = 64, .contents = 8, .drafts = 16, .locks = 16}));
   return options;
 }
 
