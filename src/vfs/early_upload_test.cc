@@ -128,6 +128,18 @@ TEST_F(EarlyUploadTest, an_upload_that_failed_early_is_looked_for_and_not_sent_t
   expect_clean();
 }
 
+// An unmount waited for an hour: until the grace of the chunk was over.
+TEST_F(EarlyUploadTest, content_whose_publish_died_after_a_part_was_announced_is_not_waited_for) {
+  const Bytes bytes = testing::pattern(8, 50'000);
+  const ChunkId id = chunk_id_of(bytes);
+  ASSERT_TRUE(meta::announce_chunks(volume_.volume(), {{id, static_cast<uint32_t>(bytes.size())}}).has_value());
+  EXPECT_DONE(volume_.cache().put_small_unstored(id, bytes));
+  volume_.drain();
+  EXPECT_EQ(volume_.objects().size(), 0u);
+  volume_.collect();
+  expect_clean();
+}
+
 TEST_F(EarlyUploadTest, small_files_and_mounts_without_uploads_wait_for_close) {
   const HandleId handle = volume_.create("small");
   write(handle, 0, testing::pattern(7, kEarlyBytes - (1u << 20)));

@@ -110,6 +110,13 @@ void Uploader::run() {
   }
 }
 
+bool Uploader::is_given_up(const ChunkId& id) {
+  // Busy: somebody names it, and the collector will find that out.
+  Status dropped = meta::drop_duty(core_.volume, id);
+  if (!dropped && dropped.error().code != Code::kBusy) note_error(dropped.error());
+  return dropped.has_value();
+}
+
 std::vector<Uploader::Task> Uploader::tasks_of(const std::vector<cache::Unstored>& records, std::set<ChunkId>& open,
                                                Status& outcome) {
   // Read before the records: a content whose publication was over by then is known to the volume, or never will be.
@@ -128,7 +135,7 @@ std::vector<Uploader::Task> Uploader::tasks_of(const std::vector<cache::Unstored
     const auto& record = (*chunk_records)[i];
     if (!record && !none_in_publication) open.insert(ids[i]);
     if (!record || !seen.insert(ids[i]).second) continue;
-    if (record->state == ChunkState::kCondemned) open.insert(ids[i]);
+    if (record->state == ChunkState::kCondemned && !(none_in_publication && is_given_up(ids[i]))) open.insert(ids[i]);
     const bool in_doubt = record->generation < first_generation_ || in_doubt_.contains(ids[i]);
     if (record->state == ChunkState::kStaged)
       tasks.push_back({ids[i], record->generation, record->length_bytes, in_doubt});

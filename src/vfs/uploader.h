@@ -56,6 +56,9 @@ class Uploader {
   /// False when nothing could be done, and trying again at once would be in vain.
   bool upload_batch();
   std::vector<Task> tasks_of(const std::vector<cache::Unstored>& records, std::set<ChunkId>& open, Status& outcome);
+  /// This condemned chunk is of no content, and will be of none unless a publish brings it: of one that died before its
+  /// publish, after some of it was sent early. Requires: no publication that may bring it is open.
+  bool is_given_up(const ChunkId& id);
   /// What was offered, made known to the volume.
   Status add_early(std::vector<Task>& tasks);
   /// The oldest records, as many as make a batch.
