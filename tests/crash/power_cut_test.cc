@@ -58,6 +58,7 @@ class PowerLives {
  private:
   VolumeOptions options() {
     VolumeOptions options{.on_disk = true, .directory = directory_};
+    options.filesystem.early_upload_bytes = 1;
     options.boot_id = fmt::format("boot {}", life_);
     return options;
   }
