@@ -1,5 +1,6 @@
 #include "daemon/daemon.h"
 
+#include <malloc.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
@@ -29,6 +30,7 @@ namespace weir {
 
 namespace {
 
+constexpr int kLargeAllocationBytes = 1 << 20;  // and more come from the system, and go back to it
 constexpr int kUnmountAttempts = 5;
 constexpr int64_t kUnmountPauseMs = 100;
 constexpr int64_t kForeverMs = int64_t{365} * 24 * 3600'000;
@@ -91,6 +93,8 @@ Status Daemon::block_signals() {
 
 Result<std::unique_ptr<Daemon>> Daemon::start(const MountConfig& config, DaemonLink& link,
                                               DaemonLink::Beginning beginning) {
+  // Without it each of glibc's heaps, several a core, keeps some buffers of chunks for ever.
+  ::mallopt(M_MMAP_THRESHOLD, kLargeAllocationBytes);
   const bool resumes = !beginning.kept.empty();
   if (!resumes) TRY(check_mount_config(config));
   std::unique_ptr<Daemon> daemon(new Daemon(config, link));

@@ -6,6 +6,7 @@
 
 #include "base/fault_point.h"
 #include "base/io.h"
+#include "base/limits.h"
 #include "base/log.h"
 #include "meta/content.h"
 #include "model/chunk.h"
@@ -105,6 +106,7 @@ void Uploader::run() {
     if (more) continue;
     // Something that could not be sent is tried again after a pause; something new at once.
     if (!woken_) changed_.wait_for_ms(mutex_, kPauseAfterErrorMs);
+    if (!woken_) buffers_.clear();
     woken_ = false;
     if (stopping_) return;
   }
@@ -270,9 +272,15 @@ Status Uploader::upload(Task& task) {
       return {};
     }
   }
-  // Not zeroed before it is filled, and given back: the pace counts what is in memory.
-  const auto buffer = std::make_unique_for_overwrite<char[]>(task.length_bytes);
-  const std::span<char> room(buffer.get(), task.length_bytes);
+  // Small ones are many, and would each hold the memory of a chunk.
+  const bool whole = task.length_bytes > limits::kSmallContentBytes;
+  ChunkBuffers::Buffer buffer = whole ? buffers_.take() : std::make_unique_for_overwrite<char[]>(task.length_bytes);
+  const Status sent = send(task, name, std::span<char>(buffer.get(), task.length_bytes));
+  if (whole) buffers_.give_back(std::move(buffer));
+  return sent;
+}
+
+Status Uploader::send(Task& task, const std::string& name, std::span<char> room) {
   ASSIGN_OR_RETURN(const bool unchanged, read_bytes(task, room));
   task.changed = !unchanged;
   if (task.changed) return {};
