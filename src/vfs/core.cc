@@ -73,7 +73,7 @@ Core::Core(meta::Volume& a_volume, cache::Cache& a_cache, object::ObjectStore& a
       store(a_store),
       options(an_options),
       memory(std::move(shared_memory)),
-      fetcher(volume, cache, store, options.read_timeout_ms),
+      fetcher(volume, cache, store, buffers, options.read_timeout_ms),
       filler(fetcher, options.fetch_threads),
       hash_pool("weir-hash", options.hash_threads, kHashQueue),
       handles(memory->handles()),

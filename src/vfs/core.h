@@ -8,6 +8,7 @@
 #include "base/thread_pool.h"
 #include "meta/slot_pool.h"
 #include "vfs/backing_files.h"
+#include "vfs/chunk_buffers.h"
 #include "vfs/fetcher.h"
 #include "vfs/file.h"
 #include "vfs/filesystem.h"
@@ -65,6 +66,7 @@ class Core {
   object::ObjectStore& store;
   const FilesystemOptions options;
   const std::shared_ptr<SharedMemory> memory;
+  ChunkBuffers buffers;
   Fetcher fetcher;
   Filler filler;
   ThreadPool hash_pool;

@@ -15,8 +15,9 @@ constexpr int64_t kLongestPauseMs = 2000;
 
 }  // namespace
 
-Fetcher::Fetcher(meta::Volume& volume, cache::Cache& cache, object::ObjectStore& store, int64_t timeout_ms)
-    : volume_(volume), cache_(cache), store_(store), timeout_ms_(timeout_ms) {}
+Fetcher::Fetcher(meta::Volume& volume, cache::Cache& cache, object::ObjectStore& store, ChunkBuffers& buffers,
+                 int64_t timeout_ms)
+    : volume_(volume), cache_(cache), store_(store), buffers_(buffers), timeout_ms_(timeout_ms) {}
 
 Fetcher::Seat Fetcher::board(const ChunkId& id, const cache::Image* image) {
   MutexLock lock(mutex_);
@@ -114,7 +115,7 @@ Result<Fetcher::Shared> Fetcher::small(const ChunkId& id, uint64_t length_bytes)
 }
 
 Result<Fetcher::Shared> Fetcher::bring(const ChunkId& id, uint64_t length_bytes) {
-  auto bytes = std::make_shared<Bytes>(length_bytes, '\0');
+  ChunkBuffers::Buffer bytes = buffers_.take(length_bytes);
   ASSIGN_OR_RETURN(bool found, from_disk(id, *bytes));
   if (!found) TRY(from_store(id, *bytes));
   return Shared(std::move(bytes));

@@ -11,6 +11,7 @@
 #include "cache/cache.h"
 #include "meta/volume.h"
 #include "object/object_store.h"
+#include "vfs/chunk_buffers.h"
 
 namespace weir::vfs {
 
@@ -25,7 +26,8 @@ class Fetcher {
   };
   using Shared = std::shared_ptr<const Bytes>;
 
-  Fetcher(meta::Volume& volume, cache::Cache& cache, object::ObjectStore& store, int64_t timeout_ms);
+  Fetcher(meta::Volume& volume, cache::Cache& cache, object::ObjectStore& store, ChunkBuffers& buffers,
+          int64_t timeout_ms);
 
   /// Blocks on the disk or the store, at most `timeout_ms` when the store is out of reach. Corrupt or Unavailable name
   /// the chunk and say why. Requires: not a hole.
@@ -72,6 +74,7 @@ class Fetcher {
   meta::Volume& volume_;
   cache::Cache& cache_;
   object::ObjectStore& store_;
+  ChunkBuffers& buffers_;
   const int64_t timeout_ms_;
   Counters counters_;
   Mutex mutex_;

@@ -54,6 +54,7 @@ void Janitor::run() {
     }
     make_durable();
     publish_again();
+    core_.buffers.trim();
     if (core_.volume.clock().monotonic_ns() - last_collect_ns_ >= kCollectEveryMs * 1'000'000) collect();
   }
 }

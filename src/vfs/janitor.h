@@ -10,7 +10,7 @@ namespace weir::vfs {
 class Core;
 struct File;
 
-/// What must happen now and then: barriers, publishing again what failed, the collector.
+/// What must happen now and then: barriers, publishing again what failed, the collector, memory.
 class Janitor {
  public:
   explicit Janitor(Core& core);

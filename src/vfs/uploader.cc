@@ -6,7 +6,6 @@
 
 #include "base/fault_point.h"
 #include "base/io.h"
-#include "base/limits.h"
 #include "base/log.h"
 #include "meta/content.h"
 #include "model/chunk.h"
@@ -106,7 +105,6 @@ void Uploader::run() {
     if (more) continue;
     // Something that could not be sent is tried again after a pause; something new at once.
     if (!woken_) changed_.wait_for_ms(mutex_, kPauseAfterErrorMs);
-    if (!woken_) buffers_.clear();
     woken_ = false;
     if (stopping_) return;
   }
@@ -249,8 +247,9 @@ Result<bool> Uploader::is_stored(const Task& task, const std::string& name) {
   return info && info->size == task.length_bytes && info->sha256 && ChunkId(*info->sha256) == task.id;
 }
 
-Result<bool> Uploader::read_bytes(const Task& task, std::span<char> room) {
-  const auto same = [&] { return chunk_id_of(std::string_view(room.data(), room.size())) == task.id; };
+Result<bool> Uploader::read_bytes(const Task& task, Bytes& bytes) {
+  const auto same = [&] { return chunk_id_of(bytes) == task.id; };
+  const std::span<char> room(bytes.data(), bytes.size());
   if (task.early) {
     ASSIGN_OR_RETURN(const size_t got, io::read_at(task.early->fd.get(), room.data(), room.size(), task.early->offset));
     return got == room.size() && same();
@@ -272,24 +271,16 @@ Status Uploader::upload(Task& task) {
       return {};
     }
   }
-  // Small ones are many, and would each hold the memory of a chunk.
-  const bool whole = task.length_bytes > limits::kSmallContentBytes;
-  ChunkBuffers::Buffer buffer = whole ? buffers_.take() : std::make_unique_for_overwrite<char[]>(task.length_bytes);
-  const Status sent = send(task, name, std::span<char>(buffer.get(), task.length_bytes));
-  if (whole) buffers_.give_back(std::move(buffer));
-  return sent;
-}
-
-Status Uploader::send(Task& task, const std::string& name, std::span<char> room) {
-  ASSIGN_OR_RETURN(const bool unchanged, read_bytes(task, room));
+  const ChunkBuffers::Buffer bytes = core_.buffers.take(task.length_bytes);
+  ASSIGN_OR_RETURN(const bool unchanged, read_bytes(task, *bytes));
   task.changed = !unchanged;
   if (task.changed) return {};
   FAULT_POINT("upload.put.before");
-  TRY(core_.store.put(name, {std::string_view(room.data(), room.size()), task.id.digest()}));
+  TRY(core_.store.put(name, {*bytes, task.id.digest()}));
   FAULT_POINT("upload.put.after");
   MutexLock lock(mutex_);
   ++counters_.uploaded_chunks;
-  counters_.uploaded_bytes += room.size();
+  counters_.uploaded_bytes += bytes->size();
   return {};
 }
 

@@ -9,7 +9,6 @@
 #include "base/file_descriptor.h"
 #include "base/thread_pool.h"
 #include "vfs/admin.h"
-#include "vfs/chunk_buffers.h"
 #include "vfs/core.h"
 #include "vfs/upload_pace.h"
 
@@ -66,16 +65,13 @@ class Uploader {
   std::vector<cache::Unstored> next_batch();
   void run_task(Task& task, int64_t last_start_ns);
   Status upload(Task& task);
-  /// Reads the chunk into `room` and puts it into the store.
-  Status send(Task& task, const std::string& name, std::span<char> room);
   /// The chunk's bytes, compared with its id. False: it is early, and was changed.
-  Result<bool> read_bytes(const Task& task, std::span<char> room);
+  Result<bool> read_bytes(const Task& task, Bytes& bytes);
   Result<bool> is_stored(const Task& task, const std::string& name);
   void note_error(const Error& error);
 
   Core& core_;
   UploadPace pace_;
-  ChunkBuffers buffers_;
   ThreadPool pool_;
   uint64_t first_generation_ = 0;   // those before it may be of an earlier life
   std::set<ChunkId> in_doubt_;      // an attempt failed; of the thread below, as what follows
