@@ -6,6 +6,7 @@
 
 #include <filesystem>
 
+#include "base/sync_files.h"
 #include "testing/temporary_directory.h"
 
 namespace weir {
@@ -108,6 +109,8 @@ TEST_F(IoTest, RemovesAndForgivesAbsence) {
 TEST_F(IoTest, SyncsDirectories) {
   EXPECT_TRUE(io::sync_directory(directory_.path()));
   EXPECT_EQ(io::sync_directory(path_).error().code, Code::kNotFound);
+  EXPECT_TRUE(io::sync_files(directory_.path(), ".log"));
+  EXPECT_EQ(io::sync_files(path_, ".log").error().code, Code::kNotFound);
 }
 
 }  // namespace

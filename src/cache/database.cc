@@ -1,17 +1,15 @@
 #include "cache/database.h"
 
-#include <fcntl.h>
 #include <rocksdb/db.h>
 #include <rocksdb/write_batch.h>
 #include <sys/statvfs.h>
 
 #include <chrono>
-#include <filesystem>
 #include <mutex>
 
-#include "base/io.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/sync_files.h"
 #include "cache/rocksdb_options.h"
 
 namespace weir::cache {
@@ -145,26 +143,13 @@ Status Database::open_again() {
 Status Database::sync_log() {
   ReaderLock lock(mutex_);
   if (unsynced_) return closed();
-  Status synced = sync_log_files();
+  // What was acknowledged is in the tables, which RocksDB syncs, or in the logs, of which the last may end in a write
+  // that failed. RocksDB itself aborts when it is to sync a log whose last append failed, and until the thread that met
+  // the failure has returned, nobody knows of it.
+  Status synced = io::sync_files(path_, ".log");
   if (synced) return {};
   unsynced_ = true;
   return broke(std::move(synced));
-}
-
-/// What was acknowledged is in the tables, which RocksDB syncs, or in the logs, of which the last may end in a write
-/// that failed. RocksDB itself aborts when it is to sync a log whose last append failed, and until the thread that met
-/// the failure has returned, nobody knows of it.
-Status Database::sync_log_files() const {
-  std::error_code failed;
-  for (const auto& entry : std::filesystem::directory_iterator(path_, failed)) {
-    if (entry.path().extension() != ".log") continue;
-    auto file = io::open_file(entry.path(), O_RDONLY);
-    if (!file && file.error().code == Code::kNotFound) continue;  // its rows are in a table by now
-    if (!file) return Failure(file.error());
-    TRY(io::sync_data(file->get(), entry.path().string()));
-  }
-  if (failed) return errno_error(failed.value(), fmt::format("list {}", path_));
-  return io::sync_directory(path_);
 }
 
 Status Database::scan(std::string_view prefix, std::string_view from,

@@ -77,7 +77,6 @@ class Database {
   Status open_again();
   Status failure(const rocksdb::Status& status, std::string_view action) const;
   Status closed() const;
-  Status sync_log_files() const;
   /// A write failed: nothing is written until the database has been opened again.
   Status broke(Status how);
 

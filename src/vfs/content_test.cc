@@ -3,8 +3,12 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdio>
 #include <thread>
+#include <utility>
+#include <vector>
 
+#include "testing/sanitized.h"
 #include "vfs/files_fixture.h"
 
 namespace weir::vfs {
@@ -157,10 +161,12 @@ TEST_F(ContentInMemoryTest, pages_written_back_late_do_not_make_a_file_larger) {
 
 TEST_F(ContentInMemoryTest, holes_and_zeroed_ranges) {
   const uint64_t size = 2 * kChunk + 1000;
-  const std::pair<uint64_t, uint64_t> ranges[] = {
+  std::vector<std::pair<uint64_t, uint64_t>> ranges = {
       {0, kChunk},     {100, kChunk},      {kChunk - 1, 2},      {kChunk, kChunk},
       {0, size},       {2 * kChunk, 1000}, {2 * kChunk, kChunk}, {size - 1, 1},
       {size - 1, 500}, {size, 10},         {2 * kChunk + 1, 998}};
+  if (testing::kSanitized) ranges = {{0, kChunk}, {kChunk - 1, 2}, {0, size}, {size - 1, 500}};
+  std::printf("%zu ranges\n", ranges.size());
   for (bool published : {false, true}) {
     for (auto [offset, length] : ranges) {
       for (const char* kind : {"punch", "zero", "extend", "allocate"}) {
@@ -193,7 +199,9 @@ TEST_F(ContentInMemoryTest, small_content_of_zeros_is_a_hole) {
 TEST_F(ContentInMemoryTest, modified_in_place_at_every_boundary) {
   const std::pair<uint64_t, uint64_t> writes[] = {
       {0, 1}, {65535, 2}, {kChunk - 5, kChunk + 10}, {kChunk, kChunk}, {2 * kChunk - 1, 10'000}, {3 * kChunk + 17, 5}};
-  const uint64_t sizes[] = {0, 4096, 4097, 65536, 65537, kChunk, kChunk + 1, 2 * kChunk + 4096};
+  std::vector<uint64_t> sizes = {0, 4096, 4097, 65536, 65537, kChunk, kChunk + 1, 2 * kChunk + 4096};
+  if (testing::kSanitized) sizes = {0, 4097, 65537, kChunk + 1};
+  std::printf("%zu sizes\n", sizes.size());
   for (uint64_t size : sizes)
     for (auto [offset, length] : writes) test_.put(name_of(name_of("file", size), offset, length), pattern(size, size));
   for (int round = 0; round < 2; ++round) {
@@ -201,7 +209,7 @@ TEST_F(ContentInMemoryTest, modified_in_place_at_every_boundary) {
       ASSERT_NO_FATAL_FAILURE(test_.volume.drain_and_evict());
     }
     size_t number = 0;
-    for (size_t i = 0; i < std::size(sizes); ++i) {
+    for (size_t i = 0; i < sizes.size(); ++i) {
       for (auto [offset, length] : writes) {
         TestFile& file = test_.files[number++];
         test_.open(file);

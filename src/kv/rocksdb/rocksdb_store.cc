@@ -8,6 +8,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/sync_files.h"
 #include "kv/rocksdb/rocksdb_options.h"
 #include "kv/rocksdb/rocksdb_status.h"
 
@@ -150,7 +151,17 @@ Result<Version> RocksdbStore::reserve_versions(uint64_t count) {
   return first;
 }
 
-Status RocksdbStore::sync() { return checked(database_->SyncWAL(), "sync"); }
+Status RocksdbStore::sync() {
+  if (unsynced_)
+    return error(Code::kIo, "sync the metadata in {}: an earlier sync failed; unmount and mount again",
+                 directory_.path());
+  // RocksDB aborts when it is to sync a log whose last append failed. What was acknowledged is in the logs before that,
+  // or in tables, which RocksDB syncs.
+  Status synced = io::sync_files(directory_.database_path(), ".log");
+  // The kernel reports what it lost once.
+  if (!synced) unsynced_ = true;
+  return synced;
+}
 
 void RocksdbStore::resume_if_stopped() {
   if (!stopped_) return;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -44,6 +45,7 @@ class RocksdbStore final : public OrderedStore {
   std::unique_ptr<rocksdb::DB> database_;
   rocksdb::ColumnFamilyHandle* content_ = nullptr;
   rocksdb::ColumnFamilyHandle* bookkeeping_ = nullptr;
+  std::atomic<bool> unsynced_ = false;  // a sync failed: nobody knows what is on the disk
   // By the one writer only.
   Version reserved_end_ = 1;
   bool stopped_ = false;

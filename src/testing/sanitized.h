@@ -1,0 +1,19 @@
+#pragma once
+
+namespace weir::testing {
+
+/// Built with a sanitizer, which makes every look at a byte ten times as long. Tests of many combinations take fewer
+/// then, and say so.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool kSanitized = true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+inline constexpr bool kSanitized = true;
+#else
+inline constexpr bool kSanitized = false;
+#endif
+#else
+inline constexpr bool kSanitized = false;
+#endif
+
+}  // namespace weir::testing
