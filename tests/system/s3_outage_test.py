@@ -4,6 +4,9 @@ import collections
 import errno
 import os
 import random
+import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -15,6 +18,7 @@ SEED = int(os.environ.get("WEIR_TEST_SEED", str(random.randrange(1 << 30))))
 OUTAGE_SECONDS = float(os.environ.get("WEIR_TEST_OUTAGE_SECONDS", "20"))
 MIB = 1 << 20
 DISK_BYTES = 160 * MIB
+WAIT_DISK_BYTES = 96 * MIB
 # Of the outage: then the cache is full, if everything is written.
 FULL_AFTER = 0.4
 SIZES = (300, 20_000, 200_000, MIB, 5 * MIB)
@@ -123,6 +127,54 @@ class S3OutageTest(LedgerTest):
             print(f"stored {time.monotonic() - started:.1f} s after the store was back", flush=True)
             ledger.digests.update(kept.digests)
             ledger.write("after", 20 * MIB)
+            self.store_all(volume, ledger)
+            self.on_a_machine_that_has_nothing(volume, ledger)
+
+    def test_writers_wait_for_room_where_the_mount_says_so(self):
+        with servers.FaultServer() as server, S3Volume(server, WAIT_DISK_BYTES) as volume:
+            volume.format()
+            volume.mount("--when-full", "wait")
+            server.command("settings", unreachable=True)
+            ledger = Ledger(volume, SEED)
+            problems, progress = [], [0, 0, 0]
+
+            def write(number):
+                try:
+                    for count in range(12):
+                        ledger.write(f"waits-{number}-{count}", (30_000, 5 * MIB, 2 * MIB)[count % 3])
+                        progress[number] = count + 1
+                except OSError as problem:
+                    problems.append(problem)
+
+            writers = [threading.Thread(target=write, args=(number,)) for number in range(3)]
+            for writer in writers:
+                writer.start()
+            before = None
+            while before != progress:  # until nobody gets on
+                before = list(progress)
+                time.sleep(4)
+            self.assertTrue(all(writer.is_alive() for writer in writers), f"{problems} {progress}")
+            # Meanwhile what needs no room in the cache goes on, and what is there is read.
+            with open(volume.path("inline"), "wb") as file:
+                file.write(b"a few bytes")
+            started = time.monotonic()
+            ledger.check_all(self)
+            self.assertLess(time.monotonic() - started, 10)
+            # A signal ends the wait.
+            program = "import os, sys; f = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT); os.write(f, bytes(1 << 20)); os.write(f, b'x' * (8 << 20))"
+            killed = subprocess.Popen([sys.executable, "-c", program, volume.path("killed")])
+            time.sleep(2)
+            self.assertIsNone(killed.poll(), "a writer went on although the cache is full")
+            killed.send_signal(signal.SIGTERM)
+            self.assertEqual(killed.wait(10), -signal.SIGTERM)
+            server.command("settings", unreachable=False)
+            for writer in writers:
+                writer.join(120)
+                self.assertFalse(writer.is_alive(), "a writer goes on waiting although there is room")
+            print(f"{before} of 12 files each were written before all waited, then all", flush=True)
+            self.assertEqual(problems, [])
+            self.assertEqual(progress, [12, 12, 12])
+            os.unlink(volume.path("killed"))
             self.store_all(volume, ledger)
             self.on_a_machine_that_has_nothing(volume, ledger)
 

@@ -85,8 +85,8 @@ void RetryingStore::note(Kind kind, const Error* failure, std::string_view actio
 
 bool RetryingStore::wait_before_next(const Tries& tries) {
   int64_t whole_ms = limits::kStoreRetryDelayMs;
-  for (int i = 1; i < tries.failed + tries.refused; ++i)
-    whole_ms = std::min(whole_ms * 2, limits::kStoreRetryDelayMaxMs);
+  // After a refusal it is the brake that makes it wait: a longer pause would only leave turns unused.
+  for (int i = 1; i < tries.failed; ++i) whole_ms = std::min(whole_ms * 2, limits::kStoreRetryDelayMaxMs);
   int64_t left_ms = static_cast<int64_t>(random_.below(static_cast<uint64_t>(whole_ms + 1)));
   while (left_ms > 0) {
     const int64_t piece_ms = std::min(left_ms, kLookAgainMs);
