@@ -68,6 +68,7 @@ inline constexpr size_t kFuseReadAheadBytes = 1u << 20;
 inline constexpr size_t kFuseWaitThreads = 32;               // for requests that wait for the object store
 inline constexpr size_t kFuseUploadWaitThreads = 32;         // for fsync where it waits for the store
 inline constexpr size_t kFusePublishThreads = 16;            // for those that hash, write or sync much
+inline constexpr int64_t kFullCacheLookMs = 100;             // between attempts of a call that waits for room
 inline constexpr size_t kFuseSlowQueue = 16384;              // requests queued for either
 inline constexpr uint32_t kFuseFileBlockBytes = 128u << 10;  // st_blksize: how much buffered programs write at once
 

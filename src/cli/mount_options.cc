@@ -54,6 +54,11 @@ void MountOptions::add_to(CLI::App& app) {
                  "How long a read waits for content that is out of reach before it fails. Default: 60s.")
       ->type_name("TIME")
       ->check(duration_of_at_least(kReadTimeoutMinMs));
+  app.add_option("--when-full", when_full_,
+                 "What a write gets when the cache's disk is full of content that is not stored yet: enospc, the "
+                 "error, or wait, until uploads have made room; a signal ends the wait. Default: enospc.")
+      ->type_name("WHAT")
+      ->check(one_of({"enospc", "wait"}));
   app.add_option(
          "--durability", durability_,
          "How safe a file is when fsync returns: local, zone or stored; see weir format. Default: the volume's.")
@@ -98,6 +103,7 @@ MountConfig MountOptions::config() const {
   // 0 stands for the default there; one byte is as good as none.
   if (!cache_reserve_.empty()) config.reserve_bytes = std::max<uint64_t>(1, parse_bytes(cache_reserve_).value_or(0));
   config.read_timeout_ms = parse_duration_ms(read_timeout_).value_or(config.read_timeout_ms);
+  config.wait_when_full = when_full_ == "wait";
   config.durability = durability_of(durability_);
   if (!upload_limit_.empty()) config.upload_bytes_per_second = parse_bytes(upload_limit_).value_or(0);
   if (allow_other_ || no_allow_other_) config.allow_other = allow_other_;

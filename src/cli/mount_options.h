@@ -26,6 +26,7 @@ class MountOptions {
   std::string cache_size_;
   std::string cache_reserve_;
   std::string read_timeout_ = "60s";
+  std::string when_full_ = "enospc";
   std::string durability_;
   std::string upload_limit_;
   std::string log_file_;

@@ -18,7 +18,7 @@ constexpr const char* kClearLine = "\r\033[K";
 }  // namespace
 
 ProgressBar::ProgressBar(std::string label, bool quiet)
-    : label_(std::move(label)), visible_(!quiet && ::isatty(2) == 1) {}
+    : label_(std::move(label)), quiet_(quiet), visible_(!quiet && ::isatty(2) == 1) {}
 
 ProgressBar::~ProgressBar() {
   if (visible_) fmt::print(stderr, "{}", kClearLine);
@@ -28,6 +28,15 @@ void ProgressBar::show(uint64_t done, uint64_t total, const std::string& detail)
   if (!visible_) return;
   fmt::print(stderr, "{}{} {}{}{}", kClearLine, label_, total > 0 ? bar(done, total, kBarColumns) : "",
              total > 0 ? " " : "", detail);
+  std::fflush(stderr);
+}
+
+void ProgressBar::say(const std::string& why) {
+  // Seconds and rates in it change all the time.
+  const std::string begin = why.substr(0, why.find_first_of("0123456789"));
+  if (quiet_ || begin == said_) return;
+  said_ = begin;
+  fmt::print(stderr, "{}{}: {}\n", visible_ ? kClearLine : "", label_, why);
   std::fflush(stderr);
 }
 

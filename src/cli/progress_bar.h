@@ -17,10 +17,15 @@ class ProgressBar {
 
   /// `total` 0: unknown. `detail` stands behind the bar.
   void show(uint64_t done, uint64_t total, const std::string& detail);
+  /// A line that stays, also where stderr is no terminal: why it takes long. The first one is shown, and others when
+  /// their beginning is another.
+  void say(const std::string& why);
 
  private:
   const std::string label_;
+  const bool quiet_;
   const bool visible_;
+  std::string said_;
 };
 
 /// "[=====     ] 50 %", `width` columns between the brackets. Requires: total > 0.

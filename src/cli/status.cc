@@ -7,6 +7,7 @@
 #include "cli/table.h"
 #include "cli/target.h"
 #include "daemon/json.h"
+#include "daemon/metrics/status_metrics.h"
 
 namespace weir::cli {
 
@@ -41,6 +42,21 @@ std::string upload_line(const Json& status) {
                      duration_text(number(status, "upload", "oldest_age_ms") / 1000));
 }
 
+/// Empty: it takes what it is asked.
+std::string object_store_line(const Json& status) {
+  if (const uint64_t seconds = number(status, "object_store", "failing_s"); seconds > 0)
+    return fmt::format("the store fails for {}: {}", duration_text(seconds),
+                       text(status, "object_store", "last_failure"));
+  const auto store = status.find("object_store");
+  if (store == status.end()) return "";
+  const double reads = store->value("reads_per_second_max", 0.0);
+  const double writes = store->value("writes_per_second_max", 0.0);
+  if (reads == 0 && writes == 0) return "";
+  return fmt::format("the store asks for fewer requests: {} reads/s, {} writes/s",
+                     reads > 0 ? fmt::format("{:.1f}", reads) : "all",
+                     writes > 0 ? fmt::format("{:.1f}", writes) : "all");
+}
+
 std::string reads_line(const Json& status) {
   uint64_t cache = number(status, "reads", "cache_bytes");
   uint64_t store = number(status, "reads", "store_bytes");
@@ -65,6 +81,7 @@ std::string describe_mounted(const Json& status) {
   if (std::string last = text(status, "upload", "last_error");
       !last.empty() && number(status, "upload", "backlog_bytes") > 0)
     table.row("", "last error: " + last);
+  if (std::string line = object_store_line(status); !line.empty()) table.row("", line);
   table.row("reads", reads_line(status));
   table.row("open", fmt::format("{}, {} with unpublished writes",
                                 counted(json_number(status, "open_files").value_or(0), "file"),
@@ -97,9 +114,10 @@ class StatusCommand : public Command {
             "holds, what is "
             "not in the object store yet, where reads were served from, and what the daemon has to report, such as "
             "content "
-            "lost to a power failure. Of a volume that is not mounted it shows what its metadata says.",
+            "lost to a power failure. With --metrics it prints the figures as Prometheus reads them. Of a volume that "
+            "is not mounted it shows what its metadata says.",
         .examples = {"weir status /data", "weir status /data --json | jq .upload.backlog_bytes",
-                     "weir status rocksdb:///srv/weir/meta"},
+                     "weir status /data --metrics", "weir status rocksdb:///srv/weir/meta"},
     };
   }
 
@@ -107,17 +125,22 @@ class StatusCommand : public Command {
     app.add_option("PATH|URL", target_, "A path in a mounted volume, or a metadata URL.")
         ->required()
         ->check(not_empty("the path"));
+    app.add_flag("--metrics", metrics_, "Print the figures of a mounted volume in Prometheus' text format.");
   }
 
   Result<Outcome> run(bool) override {
     ASSIGN_OR_RETURN(Target target, find_target(target_));
     ASSIGN_OR_RETURN(Json status, ask(target, Json{{"command", "status"}}, {}));
+    if (metrics_ && !json_flag(status, "mounted"))
+      return error(Code::kUnavailable, "{} is not mounted, and has figures only then", target_);
+    if (metrics_) return Outcome{json_document(status), status_metrics(status), 0, ""};
     return Outcome{json_document(status),
                    json_flag(status, "mounted") ? describe_mounted(status) : describe_unmounted(status), 0, ""};
   }
 
  private:
   std::string target_;
+  bool metrics_ = false;
 };
 
 }  // namespace

@@ -45,6 +45,7 @@ Status TreeCommand::work_on(const std::string& path, bool quiet, Totals& totals)
   request["inode"] = live.inode;
   ProgressBar bar(label(), quiet);
   auto result = ask(live.target, request, [&](const Json& progress) {
+    if (auto why = json_text(progress, "waits")) bar.say(*why);
     bar.show(json_number(progress, "bytes_done").value_or(0), json_number(progress, "bytes_total").value_or(0),
              detail_of(progress));
     return true;
@@ -75,7 +76,8 @@ Outcome TreeCommand::outcome_of(const Totals& totals) const {
   Json json = totals.sums;
   if (!totals.last_error.empty()) json["last_error"] = totals.last_error;
   Outcome outcome{json_document(json),
-                  describe_done(totals.get("files_done"), format_bytes(totals.get("bytes_done"))) + "\n", 0, ""};
+                  describe_done(totals.get("files_done") - failed, format_bytes(totals.get("bytes_done"))) + "\n", 0,
+                  ""};
   if (failed > 0) {
     outcome.exit_code = 1;
     outcome.complaint = fmt::format("{} {}{}{}", counted(failed, "file"), describe_failed(),

@@ -11,6 +11,8 @@ SlowPools::SlowPools()
       uploading_("weir-stored", limits::kFuseUploadWaitThreads, limits::kFuseSlowQueue),
       publishing_("weir-publish", limits::kFusePublishThreads, limits::kFuseSlowQueue) {}
 
+SlowPools::~SlowPools() { ending_ = true; }
+
 void SlowPools::run(ThreadPool& pool, Responder responder, Job job) {
   auto kept = std::make_shared<Responder>(std::move(responder));
   auto work = [kept, job = std::move(job)] { job(std::move(*kept)); };

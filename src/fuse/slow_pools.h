@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <string_view>
 
@@ -16,17 +17,21 @@ class SlowPools {
   using Job = std::function<void(Responder)>;
 
   SlowPools();
+  ~SlowPools();
 
   /// For what may wait for the object store. Blocks: only when the queue is full; then the caller runs the job itself.
   void wait_for_store(Responder responder, Job job) { run(waiting_, std::move(responder), std::move(job)); }
-  /// For what may wait for an upload to the object store. Blocks as above.
+  /// For what may wait for an upload to the object store, or for the room that it makes. Blocks as above.
   void wait_for_upload(Responder responder, Job job) { run(uploading_, std::move(responder), std::move(job)); }
   /// For what hashes, writes or syncs much. Blocks as above.
   void publish(Responder responder, Job job) { run(publishing_, std::move(responder), std::move(job)); }
+  /// No job shall wait any more.
+  bool ending() const { return ending_; }
 
  private:
   static void run(ThreadPool& pool, Responder responder, Job job);
 
+  std::atomic<bool> ending_ = false;
   ThreadPool waiting_;
   ThreadPool uploading_;
   ThreadPool publishing_;

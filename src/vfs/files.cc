@@ -217,6 +217,12 @@ void Filesystem::release(const Caller& /*caller*/, HandleId id, std::optional<ui
   core_->keep_unpublished(std::move(removed->use));
 }
 
+bool Filesystem::waits_for_room(const Error& failure) const {
+  return core_->options.wait_when_full && failure.code == Code::kNoSpace;
+}
+
+void Filesystem::wait_for_room() { core_->volume.clock().sleep_ms(limits::kFullCacheLookMs); }
+
 bool Filesystem::sync_waits_for_store() const { return core_->options.durability != Durability::kLocal; }
 
 bool Filesystem::syncs_writes(HandleId id) {

@@ -31,6 +31,7 @@ struct FilesystemOptions {
   uint64_t upload_bytes_per_second = 0;     // 0: no limit
   uint64_t early_upload_bytes = 64u << 20;  // files of this size are uploaded while they are written
   size_t hash_threads = 2;
+  bool wait_when_full = false;           // for room in the cache, instead of ENOSPC
   std::shared_ptr<SharedMemory> memory;  // for handles and small drafts; null: a new one
   bool upload = true;                    // false: leave it to the next mount (tests)
 };
@@ -114,6 +115,10 @@ class Filesystem {
   /// the object store, however long, until `keep_going` says no: then Interrupted.
   Status sync(const Caller& caller, HandleId handle, bool data_only, const std::function<bool()>& keep_going);
   bool sync_waits_for_store() const;
+  /// A call that failed so is to be tried again, as there was no room and this mount waits for it. Never blocks.
+  bool waits_for_room(const Error& failure) const;
+  /// Blocks: a moment, in which some may come.
+  void wait_for_room();
   /// The handle was opened with O_SYNC or O_DSYNC: every write of a program to it is followed by a sync().
   bool syncs_writes(HandleId handle);
   /// fallocate(2): mode bits as the kernel has them.

@@ -3,11 +3,12 @@
 from fault_server import FaultServer
 from radosgw import Radosgw
 from seaweedfs import Seaweedfs
-from versitygw import Versitygw
+from versitygw import TlsVersitygw, Versitygw
 
 # In the order of how fast they start.
 REAL = (Versitygw, Seaweedfs, Radosgw)
 ALL = (FaultServer, *REAL)
+TLS = (TlsVersitygw,)
 
 
 def available(kinds=REAL):

@@ -5,6 +5,7 @@ import datetime
 import hashlib
 import hmac
 import http.client
+import ssl
 import urllib.parse
 import xml.etree.ElementTree
 from dataclasses import dataclass, field
@@ -68,12 +69,13 @@ def signature(method, path, query, headers, payload, credentials, time):
 
 @dataclass
 class Client:
-    """`url` is scheme, host and port. Every request has a connection of its own."""
+    """`url` is scheme, host and port. Every request has a connection of its own. `ca_file`: whom TLS trusts."""
 
     url: str
     credentials: Credentials
     timeout: float = 30
     skew: datetime.timedelta = field(default_factory=datetime.timedelta)
+    ca_file: str = ""
 
     def request(self, method, path, query=None, body=b"", headers=None, payload=None, sign=True):
         """`headers` are signed too; `payload` stands for x-amz-content-sha256 where it shall be wrong."""
@@ -90,13 +92,19 @@ class Client:
         target = encode(path, "/")
         if query:
             target += "?" + "&".join(f"{encode(name)}={encode(value)}" for name, value in query.items())
-        connection = http.client.HTTPConnection(address.hostname, address.port, timeout=self.timeout)
+        connection = self.connect(address)
         try:
             connection.request(method, target, body=body or (b"" if method in ("PUT", "POST") else None), headers=signed)
             reply = connection.getresponse()
             return Answer(reply.status, {name.lower(): value for name, value in reply.getheaders()}, reply.read())
         finally:
             connection.close()
+
+    def connect(self, address):
+        if address.scheme == "http":
+            return http.client.HTTPConnection(address.hostname, address.port, timeout=self.timeout)
+        context = ssl.create_default_context(cafile=self.ca_file)
+        return http.client.HTTPSConnection(address.hostname, address.port, timeout=self.timeout, context=context)
 
     def put(self, bucket, key, body, **options):
         return self.request("PUT", f"/{bucket}/{key}", body=body, **options)

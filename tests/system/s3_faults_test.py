@@ -1,6 +1,5 @@
-"""An object store that is away, slow, overloaded, or lies, under a load: nothing is lost, nothing is wrong, nobody hangs."""
+"""An object store that lies and fails, and a daemon that dies, under a load: nothing is lost, nothing is wrong, nobody hangs."""
 
-import hashlib
 import os
 import random
 import signal
@@ -8,12 +7,12 @@ import threading
 import time
 
 import harness
+from s3_ledger import Ledger, LedgerTest
 from s3_volume import S3Volume, servers
 
 SEED = int(os.environ.get("WEIR_TEST_SEED", str(random.randrange(1 << 30))))
 KILLS = int(os.environ.get("WEIR_TEST_UPLOAD_KILLS", "8"))
 MIXTURE_SECONDS = float(os.environ.get("WEIR_TEST_MIXTURE_SECONDS", "15"))
-OUTAGE_SECONDS = float(os.environ.get("WEIR_TEST_OUTAGE_SECONDS", "15"))
 READ_TIMEOUT_S = 60
 MIB = 1 << 20
 
@@ -29,49 +28,7 @@ MIXTURE = (
 )
 
 
-class Ledger:
-    """Files that were closed, and what they contain."""
-
-    def __init__(self, volume, seed):
-        self.volume = volume
-        self.random = random.Random(seed)
-        self.digests = {}
-        self.lock = threading.Lock()
-
-    def write(self, name, size):
-        content = self.random.randbytes(size)
-        with open(self.volume.path(name), "wb") as file:
-            file.write(content)
-        with self.lock:
-            self.digests[name] = hashlib.sha256(content).hexdigest()
-
-    def some(self, chance):
-        with self.lock:
-            return chance.choice(sorted(self.digests)) if self.digests else None
-
-    def check(self, test, name):
-        started = time.monotonic()
-        test.assertEqual(harness.sha256_of(self.volume.path(name)), self.digests[name], name)
-        return time.monotonic() - started
-
-    def check_all(self, test):
-        for name in sorted(self.digests):
-            self.check(test, name)
-
-
-class S3FaultsTest(harness.SystemTest):
-    def store_all(self, volume, ledger):
-        volume.weir("sync", volume.mount_point, "--to", "stored")
-        for name in ledger.digests:
-            self.assertEqual(os.getxattr(volume.path(name), "user.weir.state"), b"stored", name)
-
-    def on_a_machine_that_has_nothing(self, volume, ledger):
-        volume.weir("umount", volume.mount_point)
-        harness.shutil.rmtree(volume.cache)
-        volume.mount()
-        ledger.check_all(self)
-        volume.weir("fsck", "--deep", volume.mount_point)
-
+class S3FaultsTest(LedgerTest):
     def test_killed_while_uploading_everything_closed_ends_stored_and_nothing_is_sent_twice(self):
         print(f"seed {SEED}, {KILLS} kills", flush=True)
         chance = random.Random(SEED)
@@ -151,53 +108,6 @@ class S3FaultsTest(harness.SystemTest):
             server.command("clear")
             self.store_all(volume, ledger)
             self.on_a_machine_that_has_nothing(volume, ledger)
-
-    def test_out_of_reach_under_a_load(self):
-        print(f"{OUTAGE_SECONDS} s", flush=True)
-        with servers.FaultServer() as server, S3Volume(server) as volume:
-            volume.format()
-            volume.mount()
-            ledger = Ledger(volume, SEED)
-            for number in range(4):
-                ledger.write(f"before-{number}", 5 * MIB)
-            self.store_all(volume, ledger)
-            server.command("settings", unreachable=True)
-            end = time.monotonic() + OUTAGE_SECONDS
-            slowest, number = 0.0, 0
-            while time.monotonic() < end:
-                started = time.monotonic()
-                ledger.write(f"during-{number}", 200_000)
-                ledger.check(self, f"before-{number % 4}")
-                slowest = max(slowest, time.monotonic() - started)
-                number += 1
-                time.sleep(0.05)
-            status = volume.status()["upload"]
-            print(f"{number} files, slowest {slowest:.2f} s, {status['backlog_bytes']} bytes wait", flush=True)
-            self.assertLess(slowest, 5)
-            self.assertGreater(status["backlog_bytes"], 0)
-            server.command("settings", unreachable=False)
-            self.store_all(volume, ledger)
-            self.on_a_machine_that_has_nothing(volume, ledger)
-
-    def test_a_store_that_takes_so_many_requests_is_used_to_that_and_nobody_fails(self):
-        rate, seconds = 60, 12
-        with servers.FaultServer() as server, S3Volume(server) as volume:
-            volume.format()
-            volume.mount()
-            ledger = Ledger(volume, SEED)
-            server.command("rate", requests_per_second=rate, burst_ms=200)
-            for number in range(rate * (seconds + 3)):
-                ledger.write(f"{number}", 20_000)
-            server.command("reset_counters")
-            time.sleep(seconds)
-            counters = server.counters()
-            stored = sum(object["puts_done"] for object in counters["objects"].values())
-            print(f"{stored} puts done in {seconds} s at {rate}/s, answers {counters['answers']}", flush=True)
-            self.assertGreaterEqual(stored, 0.8 * rate * seconds)
-            volume.weir("evict", volume.path("0"))
-            ledger.check(self, "0")
-            server.command("rate", requests_per_second=0, burst_ms=200)
-            self.store_all(volume, ledger)
 
 
 if __name__ == "__main__":

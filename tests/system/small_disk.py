@@ -11,6 +11,18 @@ DISK_BYTES = 64_000_000
 MIB = 1 << 20
 
 
+def make_disk(root, disk_bytes):
+    """A mounted ext4 in a file, at `root`/disk."""
+    image = os.path.join(root, "disk.img")
+    disk = os.path.join(root, "disk")
+    with open(image, "wb") as file:
+        file.truncate(disk_bytes)
+    run("mkfs.ext4", "-q", "-F", image)
+    os.mkdir(disk)
+    run("mount", "-o", "loop", image, disk)
+    return disk
+
+
 class SmallDiskVolume(Volume):
     """The cache lies on an ext4 of its own, in a file."""
 
@@ -21,12 +33,7 @@ class SmallDiskVolume(Volume):
 
     def up(self):
         if not os.path.exists(self.disk):
-            image = os.path.join(self.root, "disk.img")
-            with open(image, "wb") as file:
-                file.truncate(DISK_BYTES)
-            run("mkfs.ext4", "-q", "-F", image)
-            os.mkdir(self.disk)
-            run("mount", "-o", "loop", image, self.disk)
+            make_disk(self.root, DISK_BYTES)
         super().up()
 
     def deaths(self):

@@ -65,6 +65,19 @@ Json describe_reads(const vfs::ReadStatus& reads) {
   return json;
 }
 
+Json describe_object_store(const object::RetryingStore& store) {
+  const object::RetryingStore::Health health = store.health();
+  const object::RetryingStore::Rates rates = store.rates();
+  Json json;
+  json["refused"] = health.refused;
+  json["failed"] = health.failed;
+  json["failing_s"] = (health.failing_ms + 999) / 1000;
+  json["last_failure"] = health.last_failure;
+  json["reads_per_second_max"] = rates.reads;
+  json["writes_per_second_max"] = rates.writes;
+  return json;
+}
+
 Json describe_kernel(fuse::Channel& channel) {
   Json json;
   json["protocol"] = fmt::format("7.{}", channel.negotiated().minor);
@@ -99,6 +112,7 @@ Result<Json> run_status(Daemon& daemon) {
       {"id", opened.volume->node().value}, {"host", opened.lease->info().host}, {"epoch", opened.lease->info().epoch}};
   json["cache"] = describe_cache(opened.cache_directory, status.cache);
   json["upload"] = describe_upload(status.upload);
+  json["object_store"] = describe_object_store(*opened.store);
   json["reads"] = describe_reads(status.reads);
   json["open_files"] = status.open_files;
   json["open_handles"] = status.open_handles;

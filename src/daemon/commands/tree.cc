@@ -21,13 +21,28 @@ Json describe(const vfs::TreeProgress& progress) {
   return json;
 }
 
+/// What keeps uploads from going on, or slow; nothing: they run.
+std::optional<std::string> why_uploads_wait(Daemon& daemon) {
+  const object::RetryingStore::Health health = daemon.opened().store->health();
+  if (health.failing_ms > 0)
+    return fmt::format("the object store fails for {} s: {}", (health.failing_ms + 999) / 1000, health.last_failure);
+  if (const double rate = daemon.opened().store->rates().writes; rate > 0)
+    return fmt::format("the object store asks for fewer requests, and gets {:.1f} in a second", rate);
+  const vfs::UploadStatus upload = vfs::status(daemon.filesystem()).upload;
+  if (upload.uploaded_chunks == 0 && !upload.last_error.empty()) return upload.last_error;
+  return std::nullopt;
+}
+
 /// Passes progress on, but not more often than anybody can look.
-vfs::TreeWatcher watcher_of(const ReportProgress& report, Clock& clock) {
-  return [&report, &clock, next_ms = int64_t{0}](const vfs::TreeProgress& progress) mutable {
-    int64_t now_ms = clock.monotonic_ns() / 1'000'000;
+vfs::TreeWatcher watcher_of(const ReportProgress& report, Daemon& daemon, bool uploads) {
+  return [&report, &daemon, uploads, next_ms = int64_t{0}](const vfs::TreeProgress& progress) mutable {
+    int64_t now_ms = daemon.opened().clock.monotonic_ns() / 1'000'000;
     if (now_ms < next_ms) return true;
     next_ms = now_ms + limits::kProgressIntervalMs;
-    return report(describe(progress));
+    Json described = describe(progress);
+    if (uploads)
+      if (auto why = why_uploads_wait(daemon)) described["waits"] = *why;
+    return report(described);
   };
 }
 
@@ -55,17 +70,18 @@ Result<Json> described(const Result<vfs::TreeProgress>& progress) {
 Result<Json> run_sync(Daemon& daemon, const Json& request, const ReportProgress& progress) {
   ASSIGN_OR_RETURN(InodeId inode, inode_of(request));
   ASSIGN_OR_RETURN(meta::ContentState state, state_of(request));
-  return described(vfs::sync_tree(daemon.filesystem(), inode, state, watcher_of(progress, daemon.opened().clock)));
+  return described(vfs::sync_tree(daemon.filesystem(), inode, state,
+                                  watcher_of(progress, daemon, state != meta::ContentState::kLocal)));
 }
 
 Result<Json> run_warm(Daemon& daemon, const Json& request, const ReportProgress& progress) {
   ASSIGN_OR_RETURN(InodeId inode, inode_of(request));
-  return described(vfs::warm_tree(daemon.filesystem(), inode, watcher_of(progress, daemon.opened().clock)));
+  return described(vfs::warm_tree(daemon.filesystem(), inode, watcher_of(progress, daemon, false)));
 }
 
 Result<Json> run_evict(Daemon& daemon, const Json& request, const ReportProgress& progress) {
   ASSIGN_OR_RETURN(InodeId inode, inode_of(request));
-  return described(vfs::evict_tree(daemon.filesystem(), inode, watcher_of(progress, daemon.opened().clock)));
+  return described(vfs::evict_tree(daemon.filesystem(), inode, watcher_of(progress, daemon, false)));
 }
 
 }  // namespace weir

@@ -34,6 +34,7 @@ struct MountConfig {
   uint64_t reserve_bytes = 0;    // 0: the cache's own rule
   int64_t read_timeout_ms = 60'000;
   uint64_t upload_bytes_per_second = 0;  // 0: no limit
+  bool wait_when_full = false;           // for room in the cache, instead of ENOSPC
   std::optional<Durability> durability;  // nothing: the volume's
   std::optional<bool> allow_other;       // nothing: if this user may
   bool over_files = false;

@@ -14,6 +14,7 @@ Json to_json(const MountConfig& config) {
   json["reserve_bytes"] = config.reserve_bytes;
   json["read_timeout_ms"] = config.read_timeout_ms;
   json["upload_bytes_per_second"] = config.upload_bytes_per_second;
+  json["wait_when_full"] = config.wait_when_full;
   if (config.durability) json["durability"] = durability_name(*config.durability);
   if (config.allow_other) json["allow_other"] = *config.allow_other;
   json["over_files"] = config.over_files;
@@ -41,6 +42,7 @@ Result<MountConfig> mount_config_of(const Json& json) {
   config.read_timeout_ms = static_cast<int64_t>(
       json_number(json, "read_timeout_ms").value_or(static_cast<uint64_t>(config.read_timeout_ms)));
   config.upload_bytes_per_second = json_number(json, "upload_bytes_per_second").value_or(0);
+  config.wait_when_full = json_flag(json, "wait_when_full");
   config.durability = durability_of(json_text(json, "durability").value_or(""));
   if (json.contains("allow_other")) config.allow_other = json_flag(json, "allow_other");
   config.over_files = json_flag(json, "over_files");

@@ -15,6 +15,7 @@ MountConfig example() {
   config.cache_bytes_max = 3u << 30;
   config.reserve_bytes = 5;
   config.read_timeout_ms = 1234;
+  config.wait_when_full = true;
   config.allow_other = false;
   config.over_files = true;
   config.passthrough = Passthrough::kOff;

@@ -37,11 +37,20 @@ void read_now(Service& service, const fuse_read_in& in, Responder responder) {
   responder.ok(std::string_view(buffer.first(*count).data(), *count));
 }
 
+void answer_written(Responder responder, const Result<size_t>& written) {
+  answer(std::move(responder), written, [](size_t count) { return fuse_write_out{static_cast<uint32_t>(count), 0}; });
+}
+
 void write_now(Service& service, const fuse_write_in& in, std::string_view bytes, Responder responder) {
   const auto from = (in.write_flags & FUSE_WRITE_CACHE) != 0 ? vfs::WriteFrom::kPageCache : vfs::WriteFrom::kProgram;
-  answer(std::move(responder), service.filesystem.write(in.fh, in.offset, bytes, from), [](size_t count) {
-    return fuse_write_out{static_cast<uint32_t>(count), 0};
-  });
+  const Result<size_t> written = service.filesystem.write(in.fh, in.offset, bytes, from);
+  const bool again = !written && service.filesystem.waits_for_room(written.error());
+  answer_when_there_is_room(
+      service, std::move(responder), written,
+      [&service, in, from, copied = again ? Bytes(bytes) : Bytes()] {
+        return service.filesystem.write(in.fh, in.offset, copied, from);
+      },
+      answer_written);
 }
 
 /// O_SYNC: the kernel does not send an fsync after a write that bypasses its page cache.
@@ -49,11 +58,14 @@ void write_and_sync(Service& service, const Request& request, const fuse_write_i
                     Responder responder) {
   auto job = [&service, caller = caller_of(request), in, copied = Bytes(bytes)](Responder later) {
     const Interruption interruption = later.interruption();
-    auto written = service.filesystem.write(in.fh, in.offset, copied, vfs::WriteFrom::kProgram);
-    Status synced =
-        written ? service.filesystem.sync(caller, in.fh, true, [&] { return !interruption.raised(); }) : Status();
-    if (!synced) written = Failure(synced.error());
-    answer(std::move(later), written, [](size_t count) { return fuse_write_out{static_cast<uint32_t>(count), 0}; });
+    const auto attempt = [&service, caller, in, copied, interruption]() -> Result<size_t> {
+      auto written = service.filesystem.write(in.fh, in.offset, copied, vfs::WriteFrom::kProgram);
+      Status synced =
+          written ? service.filesystem.sync(caller, in.fh, true, [&] { return !interruption.raised(); }) : Status();
+      if (!synced) return Failure(synced.error());
+      return written;
+    };
+    answer_when_there_is_room(service, std::move(later), attempt(), attempt, answer_written);
   };
   if (service.filesystem.sync_waits_for_store())
     service.pools.wait_for_upload(std::move(responder), std::move(job));
@@ -110,7 +122,10 @@ void allocate(Service& service, const Request& request, Responder responder) {
   const auto in = reader.take<fuse_fallocate_in>();
   if (reader.failed()) return answer_malformed(std::move(responder));
   service.pools.wait_for_store(std::move(responder), [&service, caller = caller_of(request), in](Responder later) {
-    answer(std::move(later), service.filesystem.allocate(caller, in.fh, in.mode, in.offset, in.length));
+    const auto attempt = [&service, caller, in] {
+      return service.filesystem.allocate(caller, in.fh, in.mode, in.offset, in.length);
+    };
+    answer_when_there_is_room(service, std::move(later), attempt(), attempt, answer_status);
   });
 }
 

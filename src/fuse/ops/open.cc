@@ -68,7 +68,8 @@ void flush(Service& service, const Request& request, Responder responder) {
   const auto in = reader.take<fuse_flush_in>();
   if (reader.failed()) return answer_malformed(std::move(responder));
   auto job = [&service, caller = caller_of(request), in](Responder later) {
-    answer(std::move(later), service.filesystem.flush(caller, in.fh, in.lock_owner));
+    const auto attempt = [&service, caller, in] { return service.filesystem.flush(caller, in.fh, in.lock_owner); };
+    answer_when_there_is_room(service, std::move(later), attempt(), attempt, answer_status);
   };
   if (service.filesystem.flush_is_long(in.fh)) return service.pools.publish(std::move(responder), std::move(job));
   job(std::move(responder));
@@ -94,9 +95,10 @@ void sync(Service& service, const Request& request, Responder responder) {
   if (reader.failed()) return answer_malformed(std::move(responder));
   auto job = [&service, caller = caller_of(request), in](Responder later) {
     const bool data_only = (in.fsync_flags & FUSE_FSYNC_FDATASYNC) != 0;
-    const Interruption interruption = later.interruption();
-    answer(std::move(later),
-           service.filesystem.sync(caller, in.fh, data_only, [&interruption] { return !interruption.raised(); }));
+    const auto attempt = [&service, caller, in, data_only, interruption = later.interruption()] {
+      return service.filesystem.sync(caller, in.fh, data_only, [&interruption] { return !interruption.raised(); });
+    };
+    answer_when_there_is_room(service, std::move(later), attempt(), attempt, answer_status);
   };
   if (service.filesystem.sync_waits_for_store())
     service.pools.wait_for_upload(std::move(responder), std::move(job));

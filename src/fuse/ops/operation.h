@@ -36,6 +36,29 @@ inline vfs::KernelNode node_of(const Request& request) { return {request.header.
 vfs::Caller caller_of(const Request& request);
 
 void answer(Responder responder, const Status& status);
+/// The same, for those who take a function.
+inline void answer_status(Responder responder, const Status& status) { answer(std::move(responder), status); }
+
+/// Answers with `first`, what a call has come to (a Status or a Result), by `answer_with_result`. Where the mount waits
+/// for room in a full cache, a call that found none is attempted again, on the pool of those that wait for uploads,
+/// until there is room or the caller gets a signal.
+template <class Outcome, class Attempt, class Answer>
+void answer_when_there_is_room(Service& service, Responder responder, const Outcome& first, Attempt attempt,
+                               Answer answer_with_result) {
+  if (first || !service.filesystem.waits_for_room(first.error()))
+    return answer_with_result(std::move(responder), first);
+  service.pools.wait_for_upload(std::move(responder), [&service, attempt, answer_with_result](Responder later) {
+    const Interruption interruption = later.interruption();
+    while (true) {
+      service.filesystem.wait_for_room();
+      const Outcome outcome = attempt();
+      if (outcome || !service.filesystem.waits_for_room(outcome.error()) || service.pools.ending())
+        return answer_with_result(std::move(later), outcome);
+      if (interruption.raised()) return later.fail(Code::kInterrupted);
+    }
+  });
+}
+
 /// The kernel never sends such a body.
 void answer_malformed(Responder responder);
 

@@ -20,6 +20,25 @@ RetryingStore::Rates RetryingStore::rates() const {
   return {reads_.rate(), writes_.rate()};
 }
 
+RetryingStore::Health RetryingStore::health() const {
+  MutexLock lock(mutex_);
+  Health health = health_;
+  if (failing_since_ns_)
+    health.failing_ms = std::max<int64_t>(1, (clock_.monotonic_ns() - *failing_since_ns_) / kNsPerMs);
+  return health;
+}
+
+void RetryingStore::count(bool refused, bool failed, const Error* failure, int64_t now_ns) {
+  health_.refused += refused ? 1 : 0;
+  health_.failed += failed ? 1 : 0;
+  if (refused || failed) health_.last_failure = failure->what;
+  // A refusal is an answer.
+  if (!failed)
+    failing_since_ns_.reset();
+  else if (!failing_since_ns_)
+    failing_since_ns_ = now_ns;
+}
+
 void RetryingStore::stop() {
   MutexLock lock(mutex_);
   patience_ends_ns_ = std::min(patience_ends_ns_, clock_.monotonic_ns() + limits::kStoreLastWaitsMs * kNsPerMs);
@@ -55,6 +74,7 @@ void RetryingStore::note(Kind kind, const Error* failure, std::string_view actio
     const int64_t now_ns = clock_.monotonic_ns();  // under the lock: the brake's time goes on with each call
     tries.again = may_wait() && ((refused && now_ns - tries.begun_ns < limits::kStoreThrottledMs * kNsPerMs) ||
                                  (failed && tries.failed < limits::kStoreAttempts));
+    count(refused, failed, failure, now_ns);
     if (refused) brake(kind).refused(now_ns);
     if (!refused && !failed) brake(kind).accepted(now_ns);
     say = tries.again && now_ns - logged_ns_ >= kBetweenLogsNs;
@@ -65,8 +85,8 @@ void RetryingStore::note(Kind kind, const Error* failure, std::string_view actio
 
 bool RetryingStore::wait_before_next(const Tries& tries) {
   int64_t whole_ms = limits::kStoreRetryDelayMs;
-  for (int i = 1; i < tries.failed + tries.refused; ++i)
-    whole_ms = std::min(whole_ms * 2, limits::kStoreRetryDelayMaxMs);
+  // After a refusal it is the brake that makes it wait: a longer pause would only leave turns unused.
+  for (int i = 1; i < tries.failed; ++i) whole_ms = std::min(whole_ms * 2, limits::kStoreRetryDelayMaxMs);
   int64_t left_ms = static_cast<int64_t>(random_.below(static_cast<uint64_t>(whole_ms + 1)));
   while (left_ms > 0) {
     const int64_t piece_ms = std::min(left_ms, kLookAgainMs);

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <optional>
+#include <string>
+
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "base/random.h"
@@ -41,6 +44,15 @@ class RetryingStore : public ObjectStore {
   };
   Rates rates() const;
 
+  /// How the store has answered, since the start.
+  struct Health {
+    uint64_t refused = 0;      // attempts that it found too many
+    uint64_t failed = 0;       // attempts out of reach, or that timed out
+    int64_t failing_ms = 0;    // for so long attempts have only failed; 0: the last one did not
+    std::string last_failure;  // one sentence; empty: none
+  };
+  Health health() const;
+
  private:
   enum class Kind { kRead, kWrite };
   struct Tries {
@@ -56,6 +68,7 @@ class RetryingStore : public ObjectStore {
   /// Blocks: until the brake lets the operation go. False: stop() was called.
   bool wait_for_turn(Kind kind, Tries& tries);
   void note(Kind kind, const Error* failure, std::string_view action, std::string_view name, Tries& tries);
+  void count(bool refused, bool failed, const Error* failure, int64_t now_ns) REQUIRES(mutex_);
   /// Blocks: before a further attempt. False: stop() was called.
   bool wait_before_next(const Tries& tries);
   bool is_there(std::string_view name, const Payload& payload);
@@ -69,6 +82,8 @@ class RetryingStore : public ObjectStore {
   Brake reads_ GUARDED_BY(mutex_);
   Brake writes_ GUARDED_BY(mutex_);
   int64_t patience_ends_ns_ GUARDED_BY(mutex_) = INT64_MAX;
+  Health health_ GUARDED_BY(mutex_);  // without failing_ms
+  std::optional<int64_t> failing_since_ns_ GUARDED_BY(mutex_);
   int64_t logged_ns_ GUARDED_BY(mutex_) = INT64_MIN / 2;
 };
 

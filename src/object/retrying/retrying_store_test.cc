@@ -106,6 +106,25 @@ TEST_F(RetryingStoreTest, AnUnmountDoesNotWaitAMinuteForAStoreThatIsAway) {
   EXPECT_TRUE(store.put("a", "bytes"));
 }
 
+TEST_F(RetryingStoreTest, SaysHowTheStoreAnswersWhileItTriesAgain) {
+  EXPECT_EQ(store_.health().failing_ms, 0);
+  fail_next(Operation::kPut, Fault::kThrottled, 2);
+  ASSERT_TRUE(store_.put("a", "bytes"));
+  EXPECT_EQ(store_.health().refused, 2u);
+  EXPECT_EQ(store_.health().failing_ms, 0) << "a refusal is an answer";
+  faulty_.set_down(true);
+  ASSERT_FALSE(store_.put("b", "bytes"));
+  clock_.advance_ms(5000);
+  const RetryingStore::Health down = store_.health();
+  EXPECT_EQ(down.failed, static_cast<uint64_t>(limits::kStoreAttempts));
+  EXPECT_GE(down.failing_ms, 5000);
+  EXPECT_NE(down.last_failure, "");
+  faulty_.set_down(false);
+  ASSERT_TRUE(store_.put("b", "bytes"));
+  EXPECT_EQ(store_.health().failing_ms, 0);
+  EXPECT_EQ(store_.health().last_failure, down.last_failure);
+}
+
 TEST_F(RetryingStoreTest, APutWhoseReplyWasLostIsNotSentAgain) {
   fail_next(Operation::kPut, Fault::kLostReply, 1);
   EXPECT_TRUE(store_.put("a", "bytes"));

@@ -23,6 +23,19 @@ std::string_view without_blanks(std::string_view text) {
   return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
 }
 
+/// What to do about a certificate that TLS refuses, by the number that OpenSSL has for the reason.
+std::string_view certificate_advice(CURLcode outcome, long verified) {
+  constexpr long kNotRefused = 1;  // as libcurl leaves it when the chain is trusted, and the host is another
+  constexpr long kNotYetValid = 9;
+  constexpr long kExpired = 10;
+  if (outcome == CURLE_SSL_CACERT_BADFILE) return "correct ca= in the store URL, or AWS_CA_BUNDLE";
+  if (verified == kExpired || verified == kNotYetValid)
+    return "renew the certificate of the server, or set the clock of this machine";
+  if (outcome == CURLE_PEER_FAILED_VERIFICATION && verified <= kNotRefused)
+    return "correct endpoint= in the store URL to a name that the certificate has";
+  return "name the file of the authority that signed it with ca=/path in the store URL";
+}
+
 bool is_tls_failure(CURLcode outcome) {
   return outcome == CURLE_PEER_FAILED_VERIFICATION || outcome == CURLE_SSL_CACERT_BADFILE ||
          outcome == CURLE_SSL_CERTPROBLEM || outcome == CURLE_SSL_ISSUER_ERROR;
@@ -130,9 +143,14 @@ Failure CurlTransfer::failure_of(CURLcode outcome) {
   if (outcome == CURLE_URL_MALFORMAT || outcome == CURLE_UNSUPPORTED_PROTOCOL)
     return error(Code::kInvalid, "{}: {}", action, what);
   if (is_tls_failure(outcome))
-    return error(Code::kInvalid, "{}: {}; name the file of the authority that signed it with ca=/path in the store URL",
-                 action, what);
+    return error(Code::kInvalid, "{}: {}; {}", action, what, certificate_advice(outcome, verified()));
   return error(Code::kUnavailable, "{}: {}", action, what);
+}
+
+long CurlTransfer::verified() const {
+  long verified = 0;
+  CHECK(curl_easy_getinfo(handle_, CURLINFO_SSL_VERIFYRESULT, &verified) == CURLE_OK);
+  return verified;
 }
 
 size_t CurlTransfer::take_header(std::string_view line) {

@@ -28,6 +28,8 @@ class CurlTransfer {
   void set_method();
   void set_headers();
   Failure failure_of(CURLcode outcome);
+  /// What OpenSSL says of the server's certificate.
+  long verified() const;
   bool answers_into() const;
 
   size_t take_header(std::string_view line);
