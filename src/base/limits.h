@@ -111,7 +111,7 @@ inline constexpr double kBrakeRateMax = 10'000;            // while there is a b
 inline constexpr int64_t kBrakeForgottenMs = 5 * 60'000;   // without a refusal: no brake
 
 // S3 (docs/object-stores.md).
-inline constexpr size_t kStoreConnections = 32;                  // at once, unless the URL says otherwise
+inline constexpr size_t kStoreConnections = 64;                  // at once, unless the URL says otherwise
 inline constexpr size_t kStoreConnectionsMax = 512;              // what the URL may say
 inline constexpr size_t kStoreTransferBufferBytes = 256u << 10;  // of one connection, each way
 inline constexpr int64_t kStoreConnectMs = 10'000;

@@ -1,5 +1,7 @@
 #include "vfs/admin.h"
 
+#include <set>
+
 #include "meta/attributes.h"
 #include "model/chunk.h"
 #include "vfs/collector.h"
@@ -63,6 +65,19 @@ Result<uint64_t> sync_file(Core& core, InodeId id, meta::ContentState state, con
   if (state != meta::ContentState::kLocal) TRY(wait_until_stored(core, id, keep_going));
   ASSIGN_OR_RETURN(Inode inode, meta::get_inode(core.volume, id));
   return inode.size;
+}
+
+/// Publishes what is open below `top` and makes all of it safe here, with one barrier for all. The files of which that
+/// is not true.
+Result<std::set<InodeId>> make_tree_safe(Core& core, InodeId top) {
+  std::set<InodeId> unpublished;
+  TRY(visit_files(core, top, [&](const Inode& inode, const std::string&) {
+    if (!publish_if_open(core, inode.id)) unpublished.insert(inode.id);
+    return true;
+  }));
+  TRY(core.cache.barrier());
+  TRY(core.barrier());
+  return unpublished;
 }
 
 Result<uint64_t> warm_file(Core& core, const Inode& inode) {
@@ -176,15 +191,23 @@ Result<FileStatus> file_status(Filesystem& filesystem, InodeId id) {
 Result<TreeProgress> sync_tree(Filesystem& filesystem, InodeId top, meta::ContentState state,
                                const TreeWatcher& watch) {
   Core& core = filesystem.core();
+  ASSIGN_OR_RETURN(const Inode top_inode, meta::get_inode(core.volume, top));
+  const bool is_tree = top_inode.type == FileType::kDirectory;
+  std::set<InodeId> one_by_one;
+  if (is_tree) {
+    ASSIGN_OR_RETURN(one_by_one, make_tree_safe(core, top));
+  }
   TreeProgress last;
-  auto remember = [&](const TreeProgress& progress) {
-    last = progress;
-    return !watch || watch(progress);
+  const auto keep_going = [&] { return !watch || watch(last); };
+  const auto sync = [&](const Inode& inode) -> Result<uint64_t> {
+    if (!is_tree || one_by_one.contains(inode.id)) return sync_file(core, inode.id, state, keep_going);
+    if (state != meta::ContentState::kLocal) TRY(wait_until_stored(core, inode.id, keep_going));
+    return inode.size;
   };
-  return work_on_tree(
-      core, top,
-      [&](const Inode& inode) { return sync_file(core, inode.id, state, [&] { return !watch || watch(last); }); },
-      remember);
+  return work_on_tree(core, top, sync, [&](const TreeProgress& progress) {
+    last = progress;
+    return keep_going();
+  });
 }
 
 Result<TreeProgress> warm_tree(Filesystem& filesystem, InodeId top, const TreeWatcher& watch) {

@@ -26,7 +26,7 @@ struct FilesystemOptions {
   int64_t read_timeout_ms = 60'000;  // a read that nobody can serve waits no longer than this
   size_t fetch_threads = 8;
   Durability durability = Durability::kLocal;  // of fsync and O_SYNC
-  size_t upload_threads = 32;                  // most of them wait for the store's answers
+  size_t upload_threads = 64;                  // most of them wait for the store's answers
   uint64_t upload_memory_bytes = limits::kUploadMemoryBytes;
   uint64_t upload_bytes_per_second = 0;     // 0: no limit
   uint64_t early_upload_bytes = 64u << 20;  // files of this size are uploaded while they are written
