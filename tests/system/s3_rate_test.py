@@ -125,7 +125,8 @@ class S3RateTest(LedgerTest):
             load.ledger.check_all(self)
 
     def test_uploads_alone_get_most_of_a_low_rate(self):
-        rate, seconds = 5, 20
+        # Between two batches of uploads nothing is sent for a moment; the brake alone reaches more (brake_test.cc).
+        rate, seconds, least = 5, 30, 0.75
         with servers.FaultServer() as server, S3Volume(server) as volume:
             volume.format()
             volume.mount()
@@ -138,7 +139,7 @@ class S3RateTest(LedgerTest):
             time.sleep(seconds)
             stored = succeeded(server.counters()) - before
             print(f"{stored} puts done in {seconds} s at {rate}/s", flush=True)
-            self.assertGreaterEqual(stored, 0.8 * rate * seconds)
+            self.assertGreaterEqual(stored, least * rate * seconds)
             started = time.monotonic()
             volume.weir("umount", volume.mount_point)
             took_s = time.monotonic() - started
