@@ -15,7 +15,7 @@ BIG_FILE_MIB = 128
 MIB = 1 << 20
 # Chunks on their way to the store (64 MiB), caches and write buffers of two databases (96 MiB), rows and small contents in
 # memory (24 MiB), and what threads and buffers need.
-ANONYMOUS_MIB_MAX = 256
+ANONYMOUS_MIB_MAX = 200
 
 
 def anonymous_mib(pid):
