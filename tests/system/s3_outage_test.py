@@ -132,6 +132,27 @@ class S3OutageTest(LedgerTest):
             self.store_all(volume, ledger)
             self.on_a_machine_that_has_nothing(volume, ledger)
 
+    def test_a_cold_read_ends_soon_after_its_time_is_over(self):
+        with servers.FaultServer() as server, S3Volume(server) as volume:
+            volume.format()
+            volume.mount("--read-timeout", "5s")
+            ledger = Ledger(volume, SEED)
+            ledger.write("file", 200_000)
+            self.store_all(volume, ledger)
+            volume.weir("evict", volume.path("file"))
+            server.command("settings", unreachable=True)
+            started = time.monotonic()
+            with self.assertRaises(OSError) as failure:
+                harness.sha256_of(volume.path("file"))
+            took_s = time.monotonic() - started
+            print(f"failed after {took_s:.1f} s with {errno.errorcode[failure.exception.errno]}", flush=True)
+            self.assertEqual(failure.exception.errno, errno.EIO)
+            # A request under way is given up after 15 s without an answer, and the kernel asks a second time for a page that
+            # it did not get.
+            self.assertLess(took_s, 2 * (5 + 15))
+            server.command("settings", unreachable=False)
+            ledger.check_all(self)
+
     def test_an_unmount_waits_for_requests_under_way_and_no_longer(self):
         with servers.FaultServer() as server, S3Volume(server) as volume:
             volume.format()
