@@ -13,6 +13,7 @@ BIG_MIB = int(os.environ.get("WEIR_TEST_BACKLOG_MIB", "384"))
 SMALL_BYTES = 10_000
 BIG_FILE_MIB = 128
 MIB = 1 << 20
+DRAIN_SECONDS_MAX = 600
 # Chunks on their way to the store (64 MiB), caches and write buffers of two databases (96 MiB), rows and small contents in
 # memory (24 MiB), and what threads and buffers need.
 ANONYMOUS_MIB_MAX = 200
@@ -80,6 +81,9 @@ class S3MemoryTest(harness.SystemTest):
             started = time.monotonic()
             with Sampler(pid) as draining:
                 volume.weir("sync", volume.mount_point, "--to", "stored")
+                # What is stored is told to the volume first, and then crossed out in the cache's journal.
+                while volume.status()["upload"]["backlog_bytes"] > 0 and time.monotonic() < started + DRAIN_SECONDS_MAX:
+                    time.sleep(0.1)
             drained_s = time.monotonic() - started
             self.assertEqual(volume.status()["pid"], pid)
             self.assertEqual(volume.status()["upload"]["backlog_bytes"], 0)
