@@ -170,6 +170,7 @@ Status Daemon::start_filesystem() {
   options.read_timeout_ms = config_.read_timeout_ms;
   options.upload_bytes_per_second = config_.upload_bytes_per_second;
   options.durability = config_.durability.value_or(opened_->volume->settings().durability);
+  opened_->store->set_read_patience_ms(config_.read_timeout_ms);
   options.wait_when_full = config_.wait_when_full;
   options.memory = memory_;
   // Before anything can write over what a predecessor did and could not tell.

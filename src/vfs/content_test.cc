@@ -233,6 +233,27 @@ TEST_F(ContentInMemoryTest, a_cold_read_beside_its_fill_fetches_every_chunk_once
   }
 }
 
+TEST_F(ContentInMemoryTest, bytes_that_come_wrong_three_times_are_right_at_the_fourth_and_no_reader_sees_the_others) {
+  TestFile& file = test_.put("small", pattern(3, 50'000));
+  ASSERT_NO_FATAL_FAILURE(test_.volume.drain_and_evict());
+  for (int i = 0; i < 2; ++i) test_.volume.store().script(object::Operation::kGet, object::Fault::kFlippedByte);
+  test_.volume.store().script(object::Operation::kGet, object::Fault::kShort);
+  ASSERT_NO_FATAL_FAILURE(test_.check(file));
+  EXPECT_EQ(vfs::status(test_.volume.fs()).reads.corrupt_chunks, 3u);
+}
+
+TEST_F(ContentInMemoryTest, bytes_that_always_come_wrong_are_an_error) {
+  TestFile& file = test_.put("small", pattern(3, 50'000));
+  ASSERT_NO_FATAL_FAILURE(test_.volume.drain_and_evict());
+  test_.volume.store().set_chance(object::Operation::kGet, object::Fault::kFlippedByte, 1000);
+  test_.open(file, O_RDONLY);
+  auto bytes = test_.volume.read(file.handle, 0, 100);
+  ASSERT_FALSE(bytes);
+  EXPECT_EQ(bytes.error().code, Code::kCorrupt);
+  test_.volume.store().set_chance(object::Operation::kGet, object::Fault::kFlippedByte, 0);
+  ASSERT_NO_FATAL_FAILURE(test_.check(file));
+}
+
 TEST_P(ContentTest, rewritten_after_truncation_at_open_and_appended_to) {
   for (uint64_t from : {uint64_t{0}, uint64_t{100}, uint64_t{5000}, uint64_t{70'000}, kChunk + 1}) {
     for (uint64_t to : {uint64_t{0}, uint64_t{100}, uint64_t{5000}, uint64_t{70'000}, kChunk + 1}) {

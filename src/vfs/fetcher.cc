@@ -12,6 +12,8 @@ namespace {
 // Pauses between tries while the store is out of reach.
 constexpr int64_t kFirstPauseMs = 50;
 constexpr int64_t kLongestPauseMs = 2000;
+// Bytes that are wrong on their way are right at another try; those that are wrong in the store never are.
+constexpr int kWrongBytesTries = 4;
 
 }  // namespace
 
@@ -140,9 +142,13 @@ Result<bool> Fetcher::from_disk(const ChunkId& id, Bytes& bytes) {
 Status Fetcher::from_store(const ChunkId& id, Bytes& bytes) {
   int64_t deadline_ns = volume_.clock().monotonic_ns() + timeout_ms_ * 1'000'000;
   bool said = false;
+  int wrong_tries = 0;
   for (int64_t pause_ms = kFirstPauseMs;; pause_ms = std::min(pause_ms * 2, kLongestPauseMs)) {
     Status got = from_store_once(id, bytes);
-    if (got || got.error().code != Code::kUnavailable) return got;
+    if (got) return got;
+    const bool passes = got.error().code == Code::kUnavailable || got.error().code == Code::kTimeout;
+    const bool wrong = got.error().code == Code::kCorrupt && ++wrong_tries < kWrongBytesTries;
+    if (!passes && !wrong) return got;
     if (volume_.clock().monotonic_ns() >= deadline_ns)
       return error(Code::kUnavailable, "chunk {} could not be read within {} s: {}", id.hex(), timeout_ms_ / 1000,
                    got.error().what);

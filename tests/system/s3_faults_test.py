@@ -15,6 +15,8 @@ KILLS = int(os.environ.get("WEIR_TEST_UPLOAD_KILLS", "8"))
 MIXTURE_SECONDS = float(os.environ.get("WEIR_TEST_MIXTURE_SECONDS", "15"))
 READ_TIMEOUT_S = 60
 MIB = 1 << 20
+SMALL, BIG = (300, 20_000, 70_000), (3 * MIB, 9 * MIB)
+BIG_BYTES_MAX = 2 << 30  # the fault server has all of it in memory
 
 # Each comes in one of forty requests.
 MIXTURE = (
@@ -62,7 +64,7 @@ class S3FaultsTest(LedgerTest):
             for fault in MIXTURE:
                 server.command("add", per_mille=25, **fault)
             end = time.monotonic() + MIXTURE_SECONDS
-            failures, slowest, counts = [], [0.0], [0, 0]
+            failures, slowest, counts, big_bytes = [], [0.0], [0, 0], [0]
 
             def work(job):
                 try:
@@ -77,7 +79,9 @@ class S3FaultsTest(LedgerTest):
                 own.digests, own.lock = ledger.digests, ledger.lock
 
                 def job():
-                    own.write(f"{number}-{counts[0]}", chance.choice((300, 20_000, 70_000, 3 * MIB, 9 * MIB)))
+                    size = chance.choice(SMALL + BIG if big_bytes[0] < BIG_BYTES_MAX else SMALL)
+                    big_bytes[0] += size
+                    own.write(f"{number}-{counts[0]}", size)
                     counts[0] += 1
                     time.sleep(0.02)
                 return job

@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+import unittest
 
 import harness
 from s3_volume import S3Volume, servers
@@ -12,9 +13,10 @@ BIG_MIB = int(os.environ.get("WEIR_TEST_BACKLOG_MIB", "384"))
 SMALL_BYTES = 10_000
 BIG_FILE_MIB = 128
 MIB = 1 << 20
+DRAIN_SECONDS_MAX = 600
 # Chunks on their way to the store (64 MiB), caches and write buffers of two databases (96 MiB), rows and small contents in
 # memory (24 MiB), and what threads and buffers need.
-ANONYMOUS_MIB_MAX = 256
+ANONYMOUS_MIB_MAX = 200
 
 
 def anonymous_mib(pid):
@@ -59,6 +61,7 @@ def write_backlog(volume):
                 file.write(os.urandom(MIB))
 
 
+@unittest.skipIf(os.environ.get("WEIR_TEST_SANITIZED"), "a sanitizer has memory of its own for every byte")
 class S3MemoryTest(harness.SystemTest):
     def test_a_long_backlog_takes_no_more_memory_than_the_budget(self):
         print(f"{FILES} files of {SMALL_BYTES} bytes, {BIG_MIB} MiB in big ones", flush=True)
@@ -78,6 +81,9 @@ class S3MemoryTest(harness.SystemTest):
             started = time.monotonic()
             with Sampler(pid) as draining:
                 volume.weir("sync", volume.mount_point, "--to", "stored")
+                # What is stored is told to the volume first, and then crossed out in the cache's journal.
+                while volume.status()["upload"]["backlog_bytes"] > 0 and time.monotonic() < started + DRAIN_SECONDS_MAX:
+                    time.sleep(0.1)
             drained_s = time.monotonic() - started
             self.assertEqual(volume.status()["pid"], pid)
             self.assertEqual(volume.status()["upload"]["backlog_bytes"], 0)

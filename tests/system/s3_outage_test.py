@@ -18,6 +18,8 @@ SEED = int(os.environ.get("WEIR_TEST_SEED", str(random.randrange(1 << 30))))
 OUTAGE_SECONDS = float(os.environ.get("WEIR_TEST_OUTAGE_SECONDS", "20"))
 MIB = 1 << 20
 DISK_BYTES = 160 * MIB
+# A request that gets no answer stalls for 15 s; those that are to be tried again wait for three.
+UNMOUNT_SECONDS_MAX = 30
 WAIT_DISK_BYTES = 96 * MIB
 # Of the outage: then the cache is full, if everything is written.
 FULL_AFTER = 0.4
@@ -129,6 +131,46 @@ class S3OutageTest(LedgerTest):
             ledger.write("after", 20 * MIB)
             self.store_all(volume, ledger)
             self.on_a_machine_that_has_nothing(volume, ledger)
+
+    def test_a_cold_read_ends_soon_after_its_time_is_over(self):
+        with servers.FaultServer() as server, S3Volume(server) as volume:
+            volume.format()
+            volume.mount("--read-timeout", "5s")
+            ledger = Ledger(volume, SEED)
+            ledger.write("file", 200_000)
+            self.store_all(volume, ledger)
+            volume.weir("evict", volume.path("file"))
+            server.command("settings", unreachable=True)
+            started = time.monotonic()
+            with self.assertRaises(OSError) as failure:
+                harness.sha256_of(volume.path("file"))
+            took_s = time.monotonic() - started
+            print(f"failed after {took_s:.1f} s with {errno.errorcode[failure.exception.errno]}", flush=True)
+            self.assertEqual(failure.exception.errno, errno.EIO)
+            # A request under way is given up after 15 s without an answer, and the kernel asks a second time for a page that
+            # it did not get.
+            self.assertLess(took_s, 2 * (5 + 15))
+            server.command("settings", unreachable=False)
+            ledger.check_all(self)
+
+    def test_an_unmount_waits_for_requests_under_way_and_no_longer(self):
+        with servers.FaultServer() as server, S3Volume(server) as volume:
+            volume.format()
+            volume.mount()
+            server.command("settings", unreachable=True)
+            ledger = Ledger(volume, SEED)
+            for number in range(50):
+                ledger.write(str(number), 20_000)
+            time.sleep(2)
+            started = time.monotonic()
+            said = volume.weir("umount", volume.mount_point).stdout
+            took_s = time.monotonic() - started
+            print(f"unmounted in {took_s:.1f} s", flush=True)
+            self.assertLess(took_s, UNMOUNT_SECONDS_MAX)
+            self.assertIn("are not in the object store yet", said)
+            server.command("settings", unreachable=False)
+            volume.mount()
+            self.store_all(volume, ledger)
 
     def test_writers_wait_for_room_where_the_mount_says_so(self):
         with servers.FaultServer() as server, S3Volume(server, WAIT_DISK_BYTES) as volume:

@@ -15,7 +15,7 @@ SEED = int(os.environ.get("WEIR_TEST_SEED", str(random.randrange(1 << 30))))
 SECONDS = float(os.environ.get("WEIR_TEST_RATE_SECONDS", "25"))
 RATE = int(os.environ.get("WEIR_TEST_RATE", "50"))
 # Until the brake has found the rate, which the first refusals tell.
-SETTLE_SECONDS = 8
+SETTLE_SECONDS = 10
 COLD_FILES = 400
 
 
@@ -106,8 +106,13 @@ class S3RateTest(LedgerTest):
             for number in range(COLD_FILES):
                 cold.write(f"cold-{number}", 70_000)
             self.store_all(volume, cold)
-            server.command("rate", requests_per_second=RATE, burst_ms=200)
             load = Load(self, volume, cold)
+            # So many wait already that the store is busy even if this machine is slow to write more.
+            server.command("settings", unreachable=True)
+            for number in range(int(RATE * (SETTLE_SECONDS + SECONDS))):
+                load.ledger.write(f"backlog-{number}", 20_000)
+            server.command("rate", requests_per_second=RATE, burst_ms=200)
+            server.command("settings", unreachable=False)
             threads, before, after = load.run(SECONDS, server.counters)
             server.command("rate", requests_per_second=0, burst_ms=200)
             for thread in threads:
@@ -125,7 +130,8 @@ class S3RateTest(LedgerTest):
             load.ledger.check_all(self)
 
     def test_uploads_alone_get_most_of_a_low_rate(self):
-        rate, seconds = 5, 20
+        # Between two batches of uploads nothing is sent for a moment; the brake alone reaches more (brake_test.cc).
+        rate, seconds, least = 5, 30, 0.75
         with servers.FaultServer() as server, S3Volume(server) as volume:
             volume.format()
             volume.mount()
@@ -138,7 +144,7 @@ class S3RateTest(LedgerTest):
             time.sleep(seconds)
             stored = succeeded(server.counters()) - before
             print(f"{stored} puts done in {seconds} s at {rate}/s", flush=True)
-            self.assertGreaterEqual(stored, 0.8 * rate * seconds)
+            self.assertGreaterEqual(stored, least * rate * seconds)
             started = time.monotonic()
             volume.weir("umount", volume.mount_point)
             took_s = time.monotonic() - started

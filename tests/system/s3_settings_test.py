@@ -22,7 +22,7 @@ class S3SettingsTest(harness.SystemTest):
 
     def attempt_mount(self, volume, **environment):
         return volume.weir("mount", volume.meta, volume.mount_point, "--cache-dir", volume.cache, "--log-file", volume.log,
-                           check=False, **environment)
+                           *harness.OPTIONS, check=False, **environment)
 
     def attempts(self, volume):
         """The same wrong thing at format of another volume, and at mount of one that is there."""

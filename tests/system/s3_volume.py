@@ -55,7 +55,8 @@ class S3Volume:
         return self.weir("format", self.meta, "--store", self.url, *options, check=not environment, **environment)
 
     def mount(self, *options):
-        self.weir("mount", self.meta, self.mount_point, "--cache-dir", self.cache, "--log-file", self.log, *options)
+        self.weir("mount", self.meta, self.mount_point, "--cache-dir", self.cache, "--log-file", self.log,
+                  *harness.OPTIONS, *options)
 
     def status(self):
         return json.loads(self.weir("status", self.mount_point, "--json").stdout)

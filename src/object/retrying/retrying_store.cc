@@ -72,8 +72,11 @@ void RetryingStore::note(Kind kind, const Error* failure, std::string_view actio
   {
     MutexLock lock(mutex_);
     const int64_t now_ns = clock_.monotonic_ns();  // under the lock: the brake's time goes on with each call
-    tries.again = may_wait() && ((refused && now_ns - tries.begun_ns < limits::kStoreThrottledMs * kNsPerMs) ||
-                                 (failed && tries.failed < limits::kStoreAttempts));
+    const int64_t patience_ms =
+        kind == Kind::kRead ? std::min(read_patience_ms_, limits::kStoreThrottledMs) : limits::kStoreThrottledMs;
+    const bool in_time = now_ns - tries.begun_ns < patience_ms * kNsPerMs;
+    tries.again = may_wait() && ((refused && in_time) || (failed && tries.failed < limits::kStoreAttempts &&
+                                                          (in_time || kind == Kind::kWrite)));
     count(refused, failed, failure, now_ns);
     if (refused) brake(kind).refused(now_ns);
     if (!refused && !failed) brake(kind).accepted(now_ns);

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/mutex.h"
 #include "base/random.h"
 #include "object/object_store.h"
@@ -23,6 +24,9 @@ class RetryingStore : public ObjectStore {
  public:
   /// Requires: `store`, `clock` and `random` outlive this; `random` is safe for several threads.
   RetryingStore(ObjectStore& store, Clock& clock, Random& random) : store_(store), clock_(clock), random_(random) {}
+
+  /// Reads that fail are not tried again after that long, as nobody waits for them any more. Before the first read.
+  void set_read_patience_ms(int64_t patience_ms) { read_patience_ms_ = patience_ms; }
 
   Result<size_t> get_into(std::string_view name, uint64_t offset, std::span<char> buffer) override;
   Status put(std::string_view name, const Payload& payload) override;
@@ -78,6 +82,7 @@ class RetryingStore : public ObjectStore {
   ObjectStore& store_;
   Clock& clock_;
   Random& random_;
+  int64_t read_patience_ms_ = limits::kStoreThrottledMs;
   mutable Mutex mutex_;
   Brake reads_ GUARDED_BY(mutex_);
   Brake writes_ GUARDED_BY(mutex_);

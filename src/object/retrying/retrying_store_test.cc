@@ -106,6 +106,15 @@ TEST_F(RetryingStoreTest, AnUnmountDoesNotWaitAMinuteForAStoreThatIsAway) {
   EXPECT_TRUE(store.put("a", "bytes"));
 }
 
+TEST_F(RetryingStoreTest, ReadsThatNobodyWaitsForAnyMoreAreNotTriedAgain) {
+  store_.set_read_patience_ms(5'000);
+  faulty_.set_delay_ms(4'000);
+  faulty_.set_chance(Operation::kGet, Fault::kThrottled, 1000);
+  ASSERT_FALSE(store_.get("a", 0, 1));
+  EXPECT_GE(clock_.monotonic_ns(), 5'000'000'000);
+  EXPECT_LT(clock_.monotonic_ns(), 10'000'000'000);
+}
+
 TEST_F(RetryingStoreTest, SaysHowTheStoreAnswersWhileItTriesAgain) {
   EXPECT_EQ(store_.health().failing_ms, 0);
   fail_next(Operation::kPut, Fault::kThrottled, 2);
