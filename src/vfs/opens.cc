@@ -66,8 +66,7 @@ void end_lending(Core& core, File& file) REQUIRES(file.mutex) {
 /// only under another node id. Not while somebody may write: stores through the new one would have to be told to the
 /// old one. Nor while it runs: the kernel refuses writers of a running program by its node id. Nor with several names,
 /// of which each would go on leading to the old one.
-bool may_move(Core& core, const Handle& handle) REQUIRES(handle.file->mutex) {
-  File& file = *handle.file;
+bool may_move(Core& core, File& file) REQUIRES(file.mutex) {
   if (core.kernel_cache == nullptr || core.said_no_passthrough || !file.sights.can_move()) return false;
   if (file.writers > 0 || file.executors > 0 || file.draft || file.orphan) return false;
   auto image = file.version->image();
@@ -108,7 +107,7 @@ Result<Opened> begin_open(Core& core, const Caller& caller, const Handle& handle
   wish.direct_writes = core.direct_writes;
   wish.live = is_current && file.draft && file.draft->live();
   wish.complete = is_current && kernel != nullptr && !wish.writes && is_complete(core, file);
-  if (wish.complete && !wish.live && may_move(core, handle)) {
+  if (wish.complete && !wish.live && may_move(core, file)) {
     const KernelNode former = node;
     file.sights.move();
     core.epochs_in_use = true;

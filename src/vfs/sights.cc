@@ -50,9 +50,8 @@ std::vector<uint16_t> Sights::others(uint16_t epoch) const {
 }
 
 void Sights::dropped(uint16_t epoch) {
-  std::erase_if(sights_, [&](const Sight& sight) {
-    return sight.epoch == epoch && epoch != current() && sight.modes.none();
-  });
+  std::erase_if(sights_,
+                [&](const Sight& sight) { return sight.epoch == epoch && epoch != current() && sight.modes.none(); });
 }
 
 }  // namespace weir::vfs
