@@ -199,6 +199,51 @@ class Epochs(SystemTest):
         os.unlink(self.path + "2")
         self.check_through_life()
 
+    def step(self, dice):
+        choice = dice.randrange(9)
+        readers = self.open_descriptors
+        if choice == 0 or not readers:
+            flags = dice.choice([os.O_RDONLY] * 4 + [os.O_RDWR])
+            old = f"/proc/self/fd/{dice.choice(readers)}" if readers and dice.random() < 0.2 else None
+            self.open(old, flags)
+        elif choice == 1:
+            self.close(dice.choice(readers))
+        elif choice == 2:
+            offset = dice.randrange(len(self.content))
+            with open(self.path, "r+b", buffering=0) as writer:
+                os.pwrite(writer.fileno(), b"written", offset)
+            if len(self.content) < offset + 7:
+                self.content += bytes(offset + 7 - len(self.content))
+            self.content[offset:offset + 7] = b"written"
+        elif choice == 3:
+            size = dice.randrange(SIZE // 2, SIZE)
+            os.truncate(self.path, size)
+            self.content = self.content[:size] + bytes(max(0, size - len(self.content)))
+        elif choice == 4:
+            self.volume.weir("sync", self.path)
+            self.volume.weir("evict", self.path, check=False)  # busy when it is open
+        elif choice == 5:
+            self.volume.weir("warm", self.path)
+        elif choice == 6 and dice.random() < 0.2:
+            os.kill(self.volume.pid(), signal.SIGKILL)
+        else:
+            descriptor = dice.choice(readers)
+            offset = dice.randrange(len(self.content))
+            self.assertEqual(os.fstat(descriptor).st_size, len(self.content))
+            self.assertEqual(os.pread(descriptor, 5000, offset), self.content[offset:offset + 5000])
+            with mmap.mmap(descriptor, 0, prot=mmap.PROT_READ) as mapped:
+                self.assertEqual(mapped[offset:offset + 5000], self.content[offset:offset + 5000])
+
+    def test_any_order_of_opens_changes_and_fills(self):
+        for seed in range(int(os.environ.get("WEIR_TEST_EPOCH_SEEDS", "1"))):
+            with self.subTest(seed=seed):
+                dice = random.Random(seed)
+                self.write_anew()
+                for _ in range(150):
+                    self.step(dice)
+                self.assert_all_see(self.open_descriptors, [])
+                self.check_through_life()
+
     def test_a_running_program_stays_protected(self):
         with open("/bin/sleep", "rb") as program:
             self.content = bytearray(program.read())
