@@ -79,6 +79,11 @@ bool Image::lend(InodeId inode) {
   return cache_.state_->images.update(id_, [&](ImageEntry& changed) { changed.shown_to = inode; });
 }
 
+bool Image::may_lend(InodeId inode) const {
+  const uint64_t holder = lent_to_;
+  return holder == 0 || holder == inode.value;
+}
+
 bool Image::is_shown_to(InodeId inode) const {
   const std::optional<ImageEntry> entry = cache_.state_->images.find(id_);
   return entry && entry->shown_to == inode && !io::is_only_user(fd());

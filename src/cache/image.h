@@ -43,6 +43,8 @@ class Image {
   /// The kernel reads the file for one inode at a time, since a writer of that inode takes the file over. False: it
   /// does for another one.
   bool lend(InodeId inode);
+  /// lend() would probably be true.
+  bool may_lend(InodeId inode) const;
   void give_back(InodeId inode);
   /// Readers of the inode may see the file, also by a mapping that is left: what is written must be written into it.
   bool is_shown_to(InodeId inode) const;

@@ -95,14 +95,14 @@ fuse_entry_out encode_absent(const vfs::Lifetimes& lifetimes) {
 
 fuse_attr_out encode_attributes_reply(const vfs::Attributes& attributes, const vfs::Lifetimes& lifetimes) {
   fuse_attr_out out{};
-  set_lifetime(lifetimes.attributes_ms, &out.attr_valid, &out.attr_valid_nsec);
+  set_lifetime(attributes.fleeting ? 0 : lifetimes.attributes_ms, &out.attr_valid, &out.attr_valid_nsec);
   out.attr = encode_attributes(attributes);
   return out;
 }
 
 StatxOut encode_statx(const vfs::Attributes& attributes, const vfs::Lifetimes& lifetimes) {
   StatxOut out{};
-  set_lifetime(lifetimes.attributes_ms, &out.attr_valid, &out.attr_valid_nsec);
+  set_lifetime(attributes.fleeting ? 0 : lifetimes.attributes_ms, &out.attr_valid, &out.attr_valid_nsec);
   StatxAttributes& stat = out.stat;
   stat.mask = STATX_BASIC_STATS | STATX_BTIME;
   stat.blksize = block_bytes(attributes.mode);

@@ -14,6 +14,7 @@ class NotifiedKernelCache : public vfs::KernelCache {
     if (notifier_.queued() >= limits::kFuseNotifications / 2) notifier_.drain();
     notifier_.invalidate_inode(node.value, 0, 0);
   }
+  void drop_attributes(vfs::KernelNode node) override { notifier_.invalidate_inode(node.value, -1, 0); }
   void drain() override { notifier_.drain(); }
 
  private:

@@ -6,6 +6,7 @@
 #include "vfs/bring.h"
 #include "vfs/core.h"
 #include "vfs/filesystem.h"
+#include "vfs/opens.h"
 #include "vfs/publisher.h"
 
 namespace weir::vfs {
@@ -27,7 +28,9 @@ Status truncate(Core& core, File& file, uint64_t size) {
 Result<Attributes> Filesystem::get_attributes(KernelNode node) {
   const uint64_t begun = core_->publications;
   ASSIGN_OR_RETURN(Inode inode, meta::get_inode(core_->volume, node.inode()));
-  return core_->attributes_of(inode, begun);
+  Attributes attributes = core_->attributes_of(inode, begun);
+  attributes.fleeting = core_->is_former(node);
+  return attributes;
 }
 
 Result<Attributes> Filesystem::set_attributes(const Caller& caller, KernelNode node, const SetAttributes& wanted) {
@@ -45,6 +48,7 @@ Result<Attributes> Filesystem::set_attributes(const Caller& caller, KernelNode n
   FileRef file = wanted.size ? core_->files.acquire(node.inode()) : core_->files.find(node.inode());
   Status done;
   if (wanted.size) done = truncate(*core_, *file, *wanted.size);
+  if (wanted.size && done) show_change(*core_, *file, node.epoch());
   if (file && done) {
     MutexLock lock(file->mutex);
     if (file->draft && change.mtime_ns) {
@@ -59,6 +63,7 @@ Result<Attributes> Filesystem::set_attributes(const Caller& caller, KernelNode n
                              : Result<Inode>(Failure(done.error()));
   Result<Attributes> attributes =
       inode ? Result<Attributes>(core_->attributes_of(*inode, begun)) : Result<Attributes>(Failure(inode.error()));
+  if (attributes) attributes->fleeting = core_->is_former(node);
   core_->let_go(std::move(file));
   return attributes;
 }

@@ -78,6 +78,7 @@ Core::Core(meta::Volume& a_volume, cache::Cache& a_cache, object::ObjectStore& a
       hash_pool("weir-hash", options.hash_threads, kHashQueue),
       handles(memory->handles()),
       locks(&memory->locks()),
+      stale_opens(volume.clock()),
       request_base_(request_base_of(volume, memory->session())) {}
 
 Core::~Core() = default;
@@ -109,6 +110,23 @@ Result<std::shared_ptr<Version>> Core::version_of(File& file) {
   }
   if (inode.link_count == 0) file.orphan = true;
   return file.version;
+}
+
+uint16_t Core::epoch_of(InodeId inode) {
+  if (!epochs_in_use) return 0;
+  FileRef file = files.find(inode);
+  if (!file) return 0;
+  uint16_t epoch = 0;
+  {
+    MutexLock lock(file->mutex);
+    epoch = file->sights.current();
+  }
+  let_go(std::move(file));
+  return epoch;
+}
+
+bool Core::is_former(KernelNode node) {
+  return epochs_in_use && files.in_use(node.inode()) && node.epoch() != epoch_of(node.inode());
 }
 
 Attributes Core::attributes_of(const Inode& inode, uint64_t begun) {

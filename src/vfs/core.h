@@ -15,6 +15,7 @@
 #include "vfs/filler.h"
 #include "vfs/handle_table.h"
 #include "vfs/lock_table.h"
+#include "vfs/stale_opens.h"
 
 namespace weir::vfs {
 
@@ -47,8 +48,12 @@ class Core {
   /// `inode` was read: what was a draft then may be published since, and is read again.
   Attributes attributes_of(const Inode& inode, uint64_t begun);
   Entry entry_of(const Inode& inode, uint64_t begun) {
-    return {KernelNode::of(inode.id, 0), attributes_of(inode, begun)};
+    return {KernelNode::of(inode.id, epoch_of(inode.id)), attributes_of(inode, begun)};
   }
+  /// Of the node id by which the kernel shall know the inode.
+  uint16_t epoch_of(InodeId inode);
+  /// The kernel knows the inode by a newer node id.
+  bool is_former(KernelNode node);
   /// The user lets go of the file; the last one of an orphan erases it.
   void let_go(FileRef file);
   /// A file lost a name, as `removed` says: if it is still in use it goes when its last user does.
@@ -81,6 +86,8 @@ class Core {
   std::atomic<BackingFiles*> backing_files = nullptr;  // null: the kernel cannot, or must not
   std::atomic<bool> direct_writes = false;             // as OpenModes::Wish
   std::atomic<bool> said_no_passthrough = false;
+  std::atomic<bool> epochs_in_use = false;  // some node id has or had an epoch other than 0
+  StaleOpens stale_opens;
   Mutex collecting;                    // one collector at a time
   std::unique_ptr<Uploader> uploader;  // null when options.upload is false
   std::unique_ptr<Janitor> janitor;

@@ -7,7 +7,7 @@
 #include "base/mutex.h"
 #include "model/ids.h"
 #include "vfs/draft.h"
-#include "vfs/open_modes.h"
+#include "vfs/sights.h"
 #include "vfs/version.h"
 
 namespace weir::vfs {
@@ -17,8 +17,9 @@ struct File {
   explicit File(InodeId inode) : id(inode) {}
 
   const InodeId id;
-  std::atomic<size_t> writers = 0;  // handles that may write
-  Mutex publishing;                 // held by who publishes this file
+  std::atomic<size_t> writers = 0;    // handles that may write
+  std::atomic<size_t> executors = 0;  // handles of running programs
+  Mutex publishing;                   // held by who publishes this file
   Mutex mutex;
   ConditionVariable hashing_ended;                       // of a chunk of the draft
   std::shared_ptr<Version> version GUARDED_BY(mutex);    // what is published; null: not loaded yet
@@ -27,7 +28,7 @@ struct File {
   bool unsynced GUARDED_BY(mutex) = true;                // not known to be safe against power loss
   bool publication_open GUARDED_BY(mutex) = false;       // counted in Core::open_publications
   bool orphan GUARDED_BY(mutex) = false;                 // has no name: erased when its last user goes
-  OpenModes modes GUARDED_BY(mutex);                     // of its open handles
+  Sights sights GUARDED_BY(mutex);                       // of its open handles
   int32_t backing_id GUARDED_BY(mutex) = 0;              // of the file that the kernel reads itself; 0: none
   std::shared_ptr<cache::Image> lent GUARDED_BY(mutex);  // whose file that is; null when it is the draft's
 };

@@ -50,6 +50,10 @@ Status sync_here(Core& core, File& file) {
 
 }  // namespace
 
+// What the kernel calls an open for execve(2), among the flags of open(2) (include/linux/fs.h, FMODE_EXEC).
+constexpr int kOpenedToExecute = 0x20;
+
+bool Handle::executes() const { return (flags & kOpenedToExecute) != 0; }
 bool Handle::readable() const { return (flags & O_ACCMODE) != O_WRONLY; }
 bool Handle::writable() const { return (flags & O_ACCMODE) != O_RDONLY; }
 
@@ -57,12 +61,19 @@ Result<Opened> Filesystem::open(const Caller& caller, KernelNode node, int flags
   if (auto before = opened_before(caller)) return *before;
   auto handle = std::make_shared<Handle>(core_->files.acquire(node.inode()));
   handle->flags = flags;
+  handle->epoch = node.epoch();
   auto version = core_->version_of(*handle->file);
   if (!version) {
     core_->let_go(std::move(handle->use));
     return Failure(version.error());
   }
+  // Before anything is changed: whoever is told to look the name up again comes back.
+  if (Status fresh = find_sight(*core_, caller, *handle->file, node); !fresh) {
+    core_->let_go(std::move(handle->use));
+    return Failure(fresh.error());
+  }
   if (handle->writable()) ++handle->file->writers;
+  if (handle->executes()) ++handle->file->executors;
   Status truncated;
   // Linux truncates for whoever may write to the file, opened read-only too; the kernel has checked that.
   if ((flags & O_TRUNC) != 0) {
@@ -71,9 +82,10 @@ Result<Opened> Filesystem::open(const Caller& caller, KernelNode node, int flags
     change.mtime_now = true;
     if (auto changed = set_attributes(caller, node, change); !changed) truncated = Failure(changed.error());
   }
-  auto opened = truncated ? begin_open(*core_, *handle->file, flags) : Result<Opened>(Failure(truncated.error()));
+  auto opened = truncated ? begin_open(*core_, caller, *handle, node) : Result<Opened>(Failure(truncated.error()));
   if (!opened) {
     if (handle->writable()) --handle->file->writers;
+    if (handle->executes()) --handle->file->executors;
     core_->let_go(std::move(handle->use));
     return opened;
   }
@@ -101,7 +113,8 @@ Opened Filesystem::add_handle(const Caller& caller, std::shared_ptr<Handle> hand
                             0,
                             static_cast<uint32_t>(opened.mode),
                             opened.backing_id,
-                            caller.unique};
+                            caller.unique,
+                            handle->epoch};
   opened.handle = core_->handles.add(std::move(handle), record);
   return opened;
 }
@@ -148,6 +161,7 @@ bool Filesystem::write_is_local(HandleId id, uint64_t offset, size_t count) {
   std::shared_ptr<Version> version;
   {
     MutexLock lock(file.mutex);
+    if (!file.sights.others((*handle)->epoch).empty()) return false;  // it waits for the kernel
     if (file.draft) return !file.draft->needed_to_write(offset, count, {});
     version = file.version;
   }
@@ -172,6 +186,7 @@ Result<size_t> Filesystem::write(HandleId id, uint64_t offset, std::string_view 
       [&](Draft& draft, const Given& given) {
         return kept(draft).empty() ? Status() : draft.write(offset, kept(draft), given);
       }));
+  show_change(*core_, *handle->file, handle->epoch);
   hash_behind_writer(*core_, handle->file);
   return bytes.size();
 }
@@ -201,7 +216,8 @@ void Filesystem::release(const Caller& /*caller*/, HandleId id, std::optional<ui
   auto removed = core_->handles.remove(id);
   if (!removed) return;
   if (removed->writable()) --file.writers;
-  Status ended = end_open(*core_, file, removed->mode);
+  if (removed->executes()) --file.executors;
+  Status ended = end_open(*core_, *removed);
   if (published && ended) {
     core_->let_go(std::move(removed->use));
     return;

@@ -23,6 +23,8 @@ struct Handle {
   FileRef use;  // taken away by who closes it
   int flags = 0;
   OpenMode mode = OpenMode::kCached;
+  uint16_t epoch = 0;  // of the node id through which it was opened
+  bool executes() const;
   bool readable() const;
   bool writable() const;
 };

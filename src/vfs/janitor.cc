@@ -82,13 +82,15 @@ void Janitor::publish_again() {
 }
 
 Status Janitor::settle(File& file) {
+  uint16_t epoch = 0;
   {
     MutexLock lock(file.mutex);
     if (!file.draft || !file.draft->live()) return {};
+    epoch = file.sights.current();
   }
   // While the draft is live nobody reads through the page cache, so what is dropped stays away.
   if (KernelCache* kernel = core_.kernel_cache) {
-    kernel->drop_content(KernelNode::of(file.id, 0));
+    kernel->drop_content(KernelNode::of(file.id, epoch));
     kernel->drain();
   }
   return settle_live(core_, file);

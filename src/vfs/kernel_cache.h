@@ -12,6 +12,8 @@ class KernelCache {
   /// Drops the node's pages and attributes; they are gone after drain(). Blocks while too many wait. Never from a
   /// thread that answers the kernel's requests.
   virtual void drop_content(KernelNode node) = 0;
+  /// The same for attributes alone; any thread, and never blocks: when there is no room it does nothing.
+  virtual void drop_attributes(KernelNode node) = 0;
   /// Blocks: until all that was dropped before is gone. As above.
   virtual void drain() = 0;
 };

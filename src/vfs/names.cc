@@ -88,6 +88,8 @@ Result<CreatedFile> Filesystem::open_new(const Caller& caller, const Inode& inod
   if (handle->writable()) ++handle->file->writers;
   {
     MutexLock lock(handle->file->mutex);
+    // Others may have opened it by its name already.
+    handle->epoch = handle->file->sights.current();
     // Made by a predecessor for the same request, it may have been written to by others since.
     const bool empty = inode.content.form == weir::Content::Form::kInline && inode.size == 0;
     if (!handle->file->version && empty) {
@@ -97,8 +99,10 @@ Result<CreatedFile> Filesystem::open_new(const Caller& caller, const Inode& inod
     handle->file->orphan = inode.link_count == 0;
   }
   const uint64_t begun = core_->publications;
-  ASSIGN_OR_RETURN(Opened opened, begin_open(*core_, *handle->file, open_flags));
-  return CreatedFile{core_->entry_of(inode, begun), add_handle(caller, std::move(handle), opened)};
+  ASSIGN_OR_RETURN(Opened opened, begin_open(*core_, caller, *handle, KernelNode::of(inode.id, handle->epoch)));
+  Entry entry = core_->entry_of(inode, begun);
+  entry.node = KernelNode::of(inode.id, handle->epoch);
+  return CreatedFile{entry, add_handle(caller, std::move(handle), opened)};
 }
 
 Result<Entry> Filesystem::link(const Caller& caller, KernelNode node, KernelNode parent, std::string_view name) {

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 
 #include "base/log.h"
+#include "meta/attributes.h"
 #include "vfs/publisher.h"
 
 namespace weir::vfs {
@@ -61,28 +62,66 @@ void end_lending(Core& core, File& file) REQUIRES(file.mutex) {
   file.lent.reset();
 }
 
+/// The file has become complete while others had it open through the page cache, so the kernel would read it by itself
+/// only under another node id. Not while somebody may write: stores through the new one would have to be told to the
+/// old one. Nor while it runs: the kernel refuses writers of a running program by its node id. Nor with several names,
+/// of which each would go on leading to the old one.
+bool may_move(Core& core, File& file) REQUIRES(file.mutex) {
+  if (core.kernel_cache == nullptr || core.said_no_passthrough || !file.sights.can_move()) return false;
+  if (file.writers > 0 || file.executors > 0 || file.draft || file.orphan) return false;
+  auto image = file.version->image();
+  if (!image || !(*image)->may_lend(file.id)) return false;
+  auto inode = meta::get_inode(core.volume, file.id);
+  return inode && inode->link_count == 1;
+}
+
 }  // namespace
 
 bool is_shown(Core& core, File& file) {
-  if (file.modes.passing()) return true;
+  if (file.sights.passing()) return true;
   if (core.backing_files == nullptr || !is_complete(core, file)) return false;
   auto image = file.version->image();
   return image && (*image)->is_shown_to(file.id);
 }
 
-Result<Opened> begin_open(Core& core, File& file, int flags) {
+Status find_sight(Core& core, const Caller& caller, File& file, KernelNode node) {
+  if (!core.epochs_in_use && node.epoch() == 0) return {};
+  core.epochs_in_use = true;
+  MutexLock lock(file.mutex);
+  if (file.sights.none()) {
+    file.sights.adopt(node.epoch());
+    return {};
+  }
+  if (node.epoch() == file.sights.current() || !core.stale_opens.tell(caller, node)) return {};
+  return error(Code::kStale, "the kernel knows inode {} by another number by now", file.id.value);
+}
+
+Result<Opened> begin_open(Core& core, const Caller& caller, const Handle& handle, KernelNode node) {
+  File& file = *handle.file;
   MutexLock lock(file.mutex);
   BackingFiles* kernel = core.backing_files;
+  const bool is_current = node.epoch() == file.sights.current();
   OpenModes::Wish wish;
-  wish.reads = (flags & O_ACCMODE) != O_WRONLY;
-  wish.writes = (flags & O_ACCMODE) != O_RDONLY;
+  wish.reads = handle.readable();
+  wish.writes = handle.writable();
   wish.direct_writes = core.direct_writes;
-  wish.live = file.draft && file.draft->live();
-  wish.complete = kernel != nullptr && !wish.writes && is_complete(core, file);
+  wish.live = is_current && file.draft && file.draft->live();
+  wish.complete = is_current && kernel != nullptr && !wish.writes && is_complete(core, file);
+  if (wish.complete && !wish.live && may_move(core, file)) {
+    const KernelNode former = node;
+    file.sights.move();
+    core.epochs_in_use = true;
+    if (KernelCache* cache = core.kernel_cache) cache->drop_attributes(former);
+    if (core.stale_opens.tell(caller, former))
+      return error(Code::kStale, "the kernel can read inode {} by itself from now on", file.id.value);
+    wish.complete = false;
+  }
 
   Opened opened;
-  opened.keep_cache = true;
-  opened.mode = file.modes.next(wish);
+  // Of other node ids than the first nobody knows what the kernel kept when the file was not open.
+  opened.keep_cache = node.epoch() == 0 || !file.sights.of(node.epoch()).none();
+  OpenModes& modes = file.sights.of(node.epoch());
+  opened.mode = modes.next(wish);
   bool passes = opened.mode == OpenMode::kPass || opened.mode == OpenMode::kPassDirect;
   if (passes && file.backing_id == 0) {
     Status lent = kernel != nullptr ? lend_file(core, *kernel, file) : error(Code::kUnsupported, "no passthrough");
@@ -92,16 +131,31 @@ Result<Opened> begin_open(Core& core, File& file, int flags) {
   }
   if (opened.mode == OpenMode::kPassDirect && wish.reads) TRY(expect_mapping(core, file));
   if (passes) opened.backing_id = file.backing_id;
-  file.modes.opened(opened.mode);
+  modes.opened(opened.mode);
   return opened;
 }
 
-Status end_open(Core& core, File& file, OpenMode mode) {
+void show_change(Core& core, File& file, uint16_t epoch) {
+  std::vector<uint16_t> others;
+  {
+    MutexLock lock(file.mutex);
+    others = file.sights.others(epoch);
+  }
+  KernelCache* kernel = core.kernel_cache;
+  if (others.empty() || kernel == nullptr) return;
+  for (const uint16_t other : others) kernel->drop_content(KernelNode::of(file.id, other));
+  kernel->drain();
+  MutexLock lock(file.mutex);
+  for (const uint16_t other : others) file.sights.dropped(other);
+}
+
+Status end_open(Core& core, const Handle& handle) {
+  File& file = *handle.file;
   bool settles = false;
   {
     MutexLock lock(file.mutex);
-    file.modes.closed(mode);
-    if (file.modes.passing()) return {};
+    file.sights.of(handle.epoch).closed(handle.mode);
+    if (file.sights.passing()) return {};
     end_lending(core, file);
     if (!file.draft || !file.draft->live()) return {};
     settles = !file.draft->mapped();

@@ -6,12 +6,17 @@
 /// modes").
 namespace weir::vfs {
 
-/// Chooses the mode of a new descriptor and counts it; fills all but the handle. Requires: the version is loaded, and
-/// O_TRUNC done.
-Result<Opened> begin_open(Core& core, File& file, int flags);
+/// Finds out under which of its node ids the kernel opens the file. Stale: it shall look the name up again.
+Status find_sight(Core& core, const Caller& caller, File& file, KernelNode node);
+/// Chooses the mode of a new descriptor and counts it; fills all but the handle. Stale: as above. Requires: the version
+/// is loaded, find_sight() was asked, and O_TRUNC done.
+Result<Opened> begin_open(Core& core, const Caller& caller, const Handle& handle, KernelNode node);
+/// The file was changed through a node id of `epoch`: pages that the kernel has of others of its node ids are gone
+/// when it returns. Blocks, if there are such; never from a thread that answers the kernel then (write_is_local()).
+void show_change(Core& core, File& file, uint16_t epoch);
 /// Readers see the file of the published image itself, by a descriptor or by a mapping that is left of one.
 bool is_shown(Core& core, File& file) REQUIRES(file.mutex);
-/// A descriptor of this mode is closed. Busy: the file has a live draft that the janitor must settle later.
-Status end_open(Core& core, File& file, OpenMode mode);
+/// The descriptor is closed. Busy: the file has a live draft that the janitor must settle later.
+Status end_open(Core& core, const Handle& handle);
 
 }  // namespace weir::vfs

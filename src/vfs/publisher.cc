@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "model/chunk.h"
 #include "vfs/bring.h"
+#include "vfs/opens.h"
 #include "vfs/uploader.h"
 
 namespace weir::vfs {
@@ -218,11 +219,23 @@ Result<bool> bring_shared(Core& core, File& file) {
   return brought > 0;
 }
 
+/// What was stored through a mapping told nobody.
+void show_stores(Core& core, File& file) {
+  uint16_t epoch = 0;
+  {
+    MutexLock lock(file.mutex);
+    if (!file.draft || !file.draft->mapped()) return;
+    epoch = file.sights.current();
+  }
+  show_change(core, file, epoch);
+}
+
 }  // namespace
 
 Status publish(Core& core, meta::RequestId request, File& file) {
   MutexLock publishing(file.publishing);
   Status published = publish_once(core, request, file);
+  show_stores(core, file);
   if (published || published.error().code != Code::kUnavailable) return published;
   // A chunk that was shared may have lost the content that named it, and its object.
   auto brought = bring_shared(core, file);
@@ -232,7 +245,7 @@ Status publish(Core& core, meta::RequestId request, File& file) {
 Status settle_live(Core& core, File& file) {
   MutexLock publishing(file.publishing);
   MutexLock lock(file.mutex);
-  if (!file.draft || !file.draft->live() || file.modes.passing()) return {};
+  if (!file.draft || !file.draft->live() || file.sights.passing()) return {};
   if (file.draft->mapped()) {
     if (!file.draft->end_mapping()) return error(Code::kBusy, "inode {} is still mapped for writing", file.id.value);
     TRY(file.draft->find_stores());

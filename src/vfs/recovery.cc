@@ -21,10 +21,13 @@ std::shared_ptr<Handle> restored_handle(Core& core, const HandleRecord& record) 
   auto handle = std::make_shared<Handle>(core.files.acquire(InodeId{record.inode}));
   handle->flags = static_cast<int>(record.flags);
   handle->mode = static_cast<OpenMode>(record.mode);
+  handle->epoch = static_cast<uint16_t>(record.epoch);
+  if (handle->epoch != 0) core.epochs_in_use = true;
   File& file = *handle->file;
   if (handle->writable()) ++file.writers;
+  if (handle->executes()) ++file.executors;
   MutexLock lock(file.mutex);
-  file.modes.opened(handle->mode);
+  file.sights.restored(handle->epoch, handle->mode);
   if (record.backing_id != 0) file.backing_id = record.backing_id;
   return handle;
 }

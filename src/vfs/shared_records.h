@@ -15,6 +15,7 @@ struct HandleRecord {
   uint32_t mode = 0;          // OpenMode
   int32_t backing_id = 0;     // what the kernel calls the file that it reads itself; 0: none
   uint64_t request = 0;       // of the kernel, that opened it
+  uint32_t epoch = 0;         // of the node id through which it was opened
 };
 
 /// Payload of a lock's slot: vfs/types.h, Lock. An inode of 0 as above.

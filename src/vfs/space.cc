@@ -5,6 +5,7 @@
 #include "vfs/bring.h"
 #include "vfs/core.h"
 #include "vfs/filesystem.h"
+#include "vfs/opens.h"
 #include "vfs/publisher.h"
 
 namespace weir::vfs {
@@ -109,11 +110,12 @@ Status Filesystem::allocate(const Caller& caller, HandleId id, uint32_t mode, ui
     return error(Code::kUnsupported, "fallocate mode {:#x} is not one of plain, keep size, punch hole and zero range",
                  mode);
   TRY(allocate_bytes(*core_, *handle->file, mode, offset, length));
+  show_change(*core_, *handle->file, handle->epoch);
   // Even if no byte changed, the file was modified: its times say so.
   if (modified_with_draft(*handle->file, core_->volume.clock().realtime_ns())) return {};
   SetAttributes modified;
   modified.mtime_now = true;
-  auto set = set_attributes(caller, KernelNode::of(handle->file->id, 0), modified);
+  auto set = set_attributes(caller, KernelNode::of(handle->file->id, handle->epoch), modified);
   if (!set) return Failure(set.error());
   return {};
 }

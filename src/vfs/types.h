@@ -44,6 +44,7 @@ struct Attributes {
   int64_t mtime_ns = 0;
   int64_t ctime_ns = 0;
   int64_t btime_ns = 0;
+  bool fleeting = false;  // of a node id of the past: the kernel shall not keep them
 };
 
 struct Entry {
