@@ -256,7 +256,8 @@ Status Draft::take_back_growth(uint64_t size) {
   pieces_.resize(chunk_count(size));
   size_ = size;
   pieces_noted_ = false;
-  if (!pieces_.empty() && pieces_.back().source != Source::kHole) touch(pieces_.size() - 1);
+  // A chunk that was made longer lies here; one that ends where it did may be elsewhere, and is as it was.
+  if (!pieces_.empty() && pieces_.back().source == Source::kOwn) touch(pieces_.size() - 1);
   return staging_->truncate(size);
 }
 

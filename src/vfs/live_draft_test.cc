@@ -183,5 +183,22 @@ TEST_F(FullDiskDraftTest, renaming_over_a_file_needs_no_room_for_what_was_closed
   make_room();
 }
 
+// The daemon ended whenever it was to publish the file, and so did its successors.
+TEST_F(FullDiskDraftTest, a_refused_append_behind_a_whole_chunk_leaves_the_chunk_as_it_was) {
+  Bytes content = pattern(5, limits::kChunkBytes);
+  EXPECT_DONE(volume_->put("file", content));
+  const HandleId writer = volume_->open("file", O_WRONLY);
+  fill();
+  EXPECT_FAILS(Code::kNoSpace, volume_->write(writer, limits::kChunkBytes, pattern(6, 1u << 20)));
+  EXPECT_EQ(volume_->stat("file").size, content.size());
+  make_room();
+  EXPECT_TRUE(in_time([&] { return volume_->flush(writer); }));
+  EXPECT_EQ(volume_->get("file").value(), content);
+  EXPECT_TRUE(in_time([&] { return volume_->write(writer, limits::kChunkBytes, "more"); }));
+  EXPECT_TRUE(in_time([&] { return volume_->close(writer); }));
+  content += "more";
+  EXPECT_EQ(volume_->get("file").value(), content);
+}
+
 }  // namespace
 }  // namespace weir::vfs
