@@ -1,10 +1,9 @@
 // Drafts that write the file which the kernel shows to readers.
 #include <fcntl.h>
 #include <gtest/gtest.h>
-
 #include <unistd.h>
-#include <atomic>
 
+#include <atomic>
 #include <filesystem>
 
 #include "base/fault_point.h"
