@@ -162,6 +162,12 @@ inline constexpr int64_t kCacheHousekeepingMs = 1000;
 inline constexpr int64_t kCacheSaveUsesMs = 30'000;  // between two saves of recency
 inline constexpr int64_t kCacheOneUseMs = 100;       // uses closer together than this count as one
 
+// Messages between nodes (src/cluster/messenger.h).
+inline constexpr size_t kMessageTopicBytes = 32;
+inline constexpr size_t kMessageBytes = 16u << 10;
+inline constexpr size_t kMessagesQueued = 4096;  // to be sent, and to be handled
+inline constexpr size_t kMessageThreads = 4;     // of either
+
 // Fault server of the tests (docs/test-servers.md).
 inline constexpr size_t kTestServerHeadBytes = 64u << 10;
 inline constexpr size_t kTestServerBodyBytes = 256u << 20;

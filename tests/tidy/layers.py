@@ -8,12 +8,13 @@ import sys
 import source_tree
 
 # A folder includes itself and those before it.
-ORDER = ["base", "model", "kv", "meta", "object", "cache", "cluster", "vfs", "fuse", "http", "daemon", "cli"]
+ORDER = ["base", "model", "kv", "meta", "object", "cache", "http", "cluster", "vfs", "fuse", "daemon", "cli"]
 
 # Which files may include a library's headers: prefixes of paths, or endings when they start with '*'.
 LIBRARIES = {
     r"rocksdb/": ["src/kv/rocksdb/", "src/cache/"],
     r"libpq": ["src/kv/postgres/"],
+    r"microhttpd": ["src/http/"],
     r"CLI/": ["src/cli/", "bench/"],
     r"curl/": ["src/object/s3/", "bench/"],
     r"expat": ["src/object/s3/"],
