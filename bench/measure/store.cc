@@ -60,6 +60,8 @@ Measurement drained_upload(const Stage& stage, uint64_t bytes) {
   made.targets = {{Target::Of::kRaw, kShare}};
   made.places = {PlaceKind::kWeir, PlaceKind::kRaw};
   made.run = [=](Place& place) -> Result<double> {
+    // Of an upload before this one nothing is read any more: it would fill the machine's memory.
+    (*stage)->drop_newer_objects();
     if (place.kind() == PlaceKind::kRaw) return (*stage)->plain_upload(bytes, kPlainPuts);
     ASSIGN_OR_RETURN(const Upload measured, upload((*stage)->weir(), 2 * bytes, kShortFileBytes));
     return measured.drained_megabytes_per_second;
@@ -74,6 +76,8 @@ Measurement written_until_stored(const Stage& stage, uint64_t bytes) {
   made.unit = "MB/s";
   made.places = {PlaceKind::kWeir, PlaceKind::kRaw};
   made.run = [=](Place& place) -> Result<double> {
+    // Of an upload before this one nothing is read any more: it would fill the machine's memory.
+    (*stage)->drop_newer_objects();
     if (place.kind() == PlaceKind::kRaw) return (*stage)->plain_upload(bytes, kPlainPuts);
     ASSIGN_OR_RETURN(const Upload measured, upload((*stage)->weir(), bytes, bytes));
     return measured.megabytes_per_second;
@@ -131,6 +135,7 @@ Measurement small_files(const Stage& stage, int files) {
     TRY(io::make_directories(directory, 0755));
     auto speed = write_small_files(directory, files);
     TRY(used.settle());
+    (*stage)->drop_newer_objects();
     for (int number = 0; number < files; ++number) TRY(remove_path(directory + "/" + std::to_string(number)));
     if (&used != &place) TRY((*stage)->weir().collect());
     return speed;
@@ -151,7 +156,9 @@ Group store_group(const Options& options) {
     ASSIGN_OR_RETURN(*stage, StoreStage::set(options));
     TRY((*stage)->plain_upload(bytes, kPlainPuts));
     TRY(make_file((*stage)->weir().file("cold.bin"), bytes));
-    return (*stage)->weir().settle();
+    TRY((*stage)->weir().settle());
+    (*stage)->keep_objects();
+    return {};
   };
   group.clean = [=](Place& place) -> Status {
     if (place.kind() == PlaceKind::kWeir) stage->reset();

@@ -13,6 +13,8 @@ namespace weir::bench {
 namespace {
 
 constexpr const char* kBucket = "bucket";
+constexpr const char* kChunks = "weir/chunks/";
+constexpr size_t kAll = SIZE_MAX;
 
 }  // namespace
 
@@ -40,6 +42,15 @@ StoreStage::~StoreStage() {
   server_.reset();
   std::error_code ignored;
   if (!scratch_.empty()) std::filesystem::remove_all(scratch_, ignored);
+}
+
+void StoreStage::keep_objects() {
+  for (const auto& listed : server_->objects().list(kBucket, kChunks, "", kAll, 0)) kept_.insert(listed.key);
+}
+
+void StoreStage::drop_newer_objects() {
+  for (const auto& listed : server_->objects().list(kBucket, kChunks, "", kAll, 0))
+    if (!kept_.contains(listed.key)) server_->objects().remove(kBucket, listed.key);
 }
 
 Result<double> StoreStage::plain_upload(uint64_t bytes, size_t parallel) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,9 @@ class StoreStage {
   ~StoreStage();
 
   WeirPlace& weir() { return *weir_; }
+  /// What is in the store now stays; what comes later goes at the next call.
+  void keep_objects();
+  void drop_newer_objects();
   /// Puts new objects of 4 MiB, `bytes` in all. MB/s.
   Result<double> plain_upload(uint64_t bytes, size_t parallel);
   /// Gets the objects of the last plain_upload() into a file. MB/s.
@@ -32,6 +36,7 @@ class StoreStage {
   std::unique_ptr<WeirPlace> weir_;
   PlainTarget target_;
   std::vector<PlainObject> objects_;
+  std::set<std::string> kept_;  // keys of Weir's own
 };
 
 }  // namespace weir::bench

@@ -109,7 +109,11 @@ Status Image::fill(uint64_t index, std::string_view bytes) {
   if (lost_) return error(Code::kIo, "image {} was given up, because the disk failed", id_.hex());
   Cache::State& state = *cache_.state_;
   FAULT_POINT("fill.chunk.before");
-  TRY(state.write_admitted(fd_.get(), bytes, chunk_offset(index)));
+  {
+    // The kernel admits one writer of a file at a time, and lets the others burn CPU meanwhile.
+    MutexLock turn(writing_);
+    TRY(state.write_admitted(fd_.get(), bytes, chunk_offset(index)));
+  }
   FAULT_POINT("fill.chunk.after");
   bool completed = false;
   bool save = false;

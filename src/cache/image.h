@@ -68,6 +68,7 @@ class Image {
   const ManifestId id_;
   const std::shared_ptr<const Manifest> manifest_;
   const FileDescriptor fd_;
+  Mutex writing_;  // one chunk at a time is written to the file
   mutable Mutex mutex_;
   std::vector<bool> present_ GUARDED_BY(mutex_);      // of use while something is missing
   std::vector<bool> unverified_ GUARDED_BY(mutex_);   // empty if there are none

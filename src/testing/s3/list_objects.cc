@@ -83,9 +83,9 @@ class Document {
   void contents(const ListedKey& listed) {
     text_ += "<Contents>";
     encoded("Key", listed.key);
-    plain("LastModified", iso_time(listed.object->modified_ns));
-    plain("ETag", listed.object->etag());
-    plain("Size", fmt::to_string(listed.object->bytes.size()));
+    plain("LastModified", iso_time(listed.modified_ns));
+    plain("ETag", listed.etag);
+    plain("Size", fmt::to_string(listed.size_bytes));
     plain("StorageClass", "STANDARD");
     text_ += "</Contents>";
   }

@@ -9,6 +9,14 @@ namespace weir::testing::s3 {
 
 std::string Object::etag() const { return '"' + to_hex(sha256.substr(0, 16)) + '"'; }
 
+namespace {
+
+ListedKey describe(const std::string& key, const Object& object) {
+  return {key, object.bytes.size(), object.modified_ns, object.etag()};
+}
+
+}  // namespace
+
 void ObjectTable::make_bucket(std::string_view bucket) {
   MutexLock lock(mutex_);
   buckets_.try_emplace(std::string(bucket));
@@ -21,8 +29,9 @@ bool ObjectTable::has_bucket(std::string_view bucket) const {
 
 void ObjectTable::change(Bucket& bucket, std::string_view key, ObjectPointer object) {
   const auto at = bucket.objects.find(key);
-  bucket.history.push_back(
-      {clock_.monotonic_ns(), std::string(key), at == bucket.objects.end() ? nullptr : at->second});
+  std::optional<ListedKey> before;
+  if (at != bucket.objects.end()) before = describe(at->first, *at->second);
+  bucket.history.push_back({clock_.monotonic_ns(), std::string(key), std::move(before)});
   if (bucket.history.size() > limits::kTestServerHistory) bucket.history.pop_front();
   if (object) {
     bucket.objects.insert_or_assign(std::string(key), std::move(object));
@@ -71,25 +80,33 @@ std::vector<ListedKey> ObjectTable::list(std::string_view bucket, std::string_vi
   MutexLock lock(mutex_);
   const auto found = buckets_.find(bucket);
   if (found == buckets_.end()) return {};
-  Objects past;
-  const Objects* objects = &found->second.objects;
-  if (age_ms > 0) {
-    past = *objects;
-    const int64_t then_ns = clock_.monotonic_ns() - age_ms * 1'000'000;
-    const auto& history = found->second.history;
-    for (auto change = history.rbegin(); change != history.rend() && change->time_ns > then_ns; change++) {
-      if (change->before) {
-        past.insert_or_assign(change->key, change->before);
-      } else {
-        past.erase(change->key);
-      }
-    }
-    objects = &past;
-  }
+  const Objects& objects = found->second.objects;
+  // Where the past differs from now.
+  std::map<std::string, std::optional<ListedKey>, std::less<>> past;
+  const int64_t then_ns = clock_.monotonic_ns() - age_ms * 1'000'000;
+  const auto& history = found->second.history;
+  for (auto change = history.rbegin(); age_ms > 0 && change != history.rend() && change->time_ns > then_ns; change++)
+    past[change->key] = change->before;
+
+  const auto behind = [&](const auto& sorted) {
+    return after < prefix ? sorted.lower_bound(prefix) : sorted.upper_bound(after);
+  };
   std::vector<ListedKey> listed;
-  auto at = after < prefix ? objects->lower_bound(prefix) : objects->upper_bound(after);
-  for (; at != objects->end() && at->first.starts_with(prefix) && listed.size() < limit; at++) {
-    listed.push_back({at->first, at->second});
+  auto at = behind(objects);
+  auto was = behind(past);
+  const auto in_reach = [&](const auto& place, const auto& sorted) {
+    return place != sorted.end() && place->first.starts_with(prefix);
+  };
+  while (listed.size() < limit && (in_reach(at, objects) || in_reach(was, past))) {
+    const bool from_past = in_reach(was, past) && (!in_reach(at, objects) || was->first <= at->first);
+    if (!from_past) {
+      listed.push_back(describe(at->first, *at->second));
+      at++;
+      continue;
+    }
+    if (in_reach(at, objects) && at->first == was->first) at++;
+    if (was->second) listed.push_back(*was->second);
+    was++;
   }
   return listed;
 }

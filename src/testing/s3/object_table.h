@@ -24,9 +24,12 @@ struct Object {
 };
 using ObjectPointer = std::shared_ptr<const Object>;
 
+/// What a list says of an object.
 struct ListedKey {
   std::string key;
-  ObjectPointer object;
+  uint64_t size_bytes = 0;
+  int64_t modified_ns = 0;
+  std::string etag;
 };
 
 /// Buckets in memory. A change is seen whole by everyone once the call returned. Thread-safe; blocks nowhere.
@@ -56,7 +59,7 @@ class ObjectTable {
   struct Change {
     int64_t time_ns = 0;
     std::string key;
-    ObjectPointer before;  // null: it was absent
+    std::optional<ListedKey> before;  // nothing: it was absent
   };
   struct Bucket {
     Objects objects;
