@@ -39,14 +39,16 @@ std::optional<std::string> whole_body(Connection& connection, const Request& req
 Result<std::unique_ptr<FaultServer>> FaultServer::start(const Options& options) {
   std::unique_ptr<FaultServer> server(new FaultServer(options));
   FaultServer& self = *server;
-  ASSIGN_OR_RETURN(self.listener_, Listener::open(options.port, [&self](Connection& c) { self.serve(c); }));
+  ASSIGN_OR_RETURN(self.listener_, Listener::open(
+                                       options.port, [&self](Connection& c) { self.serve(c); }, options.address));
   ASSIGN_OR_RETURN(self.control_listener_,
                    Listener::open(options.control_port, [&self](Connection& c) { self.serve_control(c); }));
   return server;
 }
 
 FaultServer::FaultServer(const Options& options)
-    : credential_(options.credential),
+    : address_(options.address),
+      credential_(options.credential),
       state_(options.clock ? *options.clock : system_clock_, options.seed),
       metadata_(state_.credentials, [this] { return state_.realtime_ns() / 1'000'000'000; }) {
   state_.region = options.region;
@@ -60,7 +62,7 @@ FaultServer::~FaultServer() {
   listener_.reset();
 }
 
-std::string FaultServer::endpoint() const { return fmt::format("http://127.0.0.1:{}", port()); }
+std::string FaultServer::endpoint() const { return fmt::format("http://{}:{}", address_, port()); }
 
 std::string FaultServer::control_endpoint() const { return fmt::format("http://127.0.0.1:{}", control_port()); }
 

@@ -25,8 +25,9 @@ namespace weir::testing::s3 {
 class FaultServer {
  public:
   struct Options {
-    uint16_t port = 0;          // 0: a free one
-    uint16_t control_port = 0;  // the same
+    std::string address = "127.0.0.1";  // of the endpoint; commands come on 127.0.0.1
+    uint16_t port = 0;                  // 0: a free one
+    uint16_t control_port = 0;          // the same
     std::string region = "us-east-1";
     std::string host_suffix = "localhost";  // of virtual-host style: bucket.localhost
     std::vector<std::string> buckets = {"bucket"};
@@ -72,6 +73,7 @@ class FaultServer {
   void serve_control(Connection& connection);
 
   const SystemClock system_clock_;
+  const std::string address_;
   const Credential credential_;
   ServerState state_;
   InstanceMetadata metadata_;

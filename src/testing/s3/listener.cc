@@ -10,8 +10,8 @@
 
 namespace weir::testing::s3 {
 
-Result<std::unique_ptr<Listener>> Listener::open(uint16_t port, Serve serve) {
-  std::unique_ptr<Listener> listener(new Listener(std::move(serve), port));
+Result<std::unique_ptr<Listener>> Listener::open(uint16_t port, Serve serve, const std::string& address) {
+  std::unique_ptr<Listener> listener(new Listener(std::move(serve), port, address));
   TRY(listener->open_again());
   return listener;
 }
@@ -26,10 +26,11 @@ Status Listener::listen() {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_port = htons(port_);
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (::inet_pton(AF_INET, address_.c_str(), &address.sin_addr) != 1)
+    return error(Code::kInvalid, "{} is no IPv4 address to listen on", address_);
   if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0 ||
       ::listen(socket.get(), limits::kTestServerBacklog) != 0) {
-    return errno_error(errno, fmt::format("listen on port {} of 127.0.0.1", port_));
+    return errno_error(errno, fmt::format("listen on port {} of {}", port_, address_));
   }
   socklen_t length = sizeof(address);
   if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &length) != 0) {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <string>
 #include <thread>
 
 #include "base/file_descriptor.h"
@@ -13,15 +14,15 @@
 
 namespace weir::testing::s3 {
 
-/// Accepts connections on 127.0.0.1 and serves each on a thread of its own, limits::kTestServerConnections at once at
-/// most. Thread-safe.
+/// Accepts connections on one IPv4 address and serves each on a thread of its own, limits::kTestServerConnections at
+/// once at most. Thread-safe.
 class Listener {
  public:
   /// `serve` runs on many threads at once, and returns when the connection shall be closed.
   using Serve = std::function<void(Connection&)>;
 
-  /// Port 0: one that is free. Unavailable when the port is taken.
-  static Result<std::unique_ptr<Listener>> open(uint16_t port, Serve serve);
+  /// Port 0: one that is free. Unavailable when the port is taken, Invalid when `address` is none.
+  static Result<std::unique_ptr<Listener>> open(uint16_t port, Serve serve, const std::string& address = "127.0.0.1");
   ~Listener();
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
@@ -45,7 +46,8 @@ class Listener {
     bool done = false;
   };
 
-  Listener(Serve serve, uint16_t port) : serve_(std::move(serve)), port_(port) {}
+  Listener(Serve serve, uint16_t port, std::string address)
+      : serve_(std::move(serve)), address_(std::move(address)), port_(port) {}
   Status listen() REQUIRES(open_mutex_);
   void accept_all();
   void add(FileDescriptor socket);
@@ -54,6 +56,7 @@ class Listener {
   std::list<std::unique_ptr<Served>> take_done() REQUIRES(mutex_);
 
   const Serve serve_;
+  const std::string address_;
   uint16_t port_;     // changes once, before anybody else has this
   Mutex open_mutex_;  // one close() or open_again() at a time
   FileDescriptor socket_;

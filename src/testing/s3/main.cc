@@ -1,6 +1,6 @@
 // The fault server as a program, for tests in other languages: prints its two endpoints, then serves until its standard
 // input ends, so that it never outlives the test that started it.
-//   weir_s3_fault_server [PORT [CONTROL_PORT]]
+//   weir_s3_fault_server [PORT [CONTROL_PORT [ADDRESS]]]
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -17,6 +17,7 @@ int main(int argc, char** argv) {
   FaultServer::Options options;
   if (argc > 1) options.port = static_cast<uint16_t>(std::atoi(argv[1]));
   if (argc > 2) options.control_port = static_cast<uint16_t>(std::atoi(argv[2]));
+  if (argc > 3) options.address = argv[3];
   const auto server = FaultServer::start(options);
   if (!server) {
     fmt::print(stderr, "weir_s3_fault_server: {}\n", server.error().what);
