@@ -162,6 +162,22 @@ inline constexpr int64_t kCacheHousekeepingMs = 1000;
 inline constexpr int64_t kCacheSaveUsesMs = 30'000;  // between two saves of recency
 inline constexpr int64_t kCacheOneUseMs = 100;       // uses closer together than this count as one
 
+// HTTP (docs/peers.md).
+inline constexpr int kHttpBacklog = 1024;
+inline constexpr size_t kHttpConnections = 1024;
+inline constexpr size_t kHttpEventThreads = 4;
+inline constexpr size_t kHttpThreads = 16;           // that run handlers
+inline constexpr size_t kHttpQueued = 1024;          // requests waiting for one
+inline constexpr size_t kHttpHeadBytes = 32u << 10;  // of a request: line and headers
+inline constexpr int64_t kHttpRequestMs = 10'000;    // for a client to send a request that it began
+inline constexpr int64_t kHttpIdleMs = 60'000;       // between requests of a connection
+inline constexpr int64_t kHttpResponseMs = 20'000;   // for a client to take a response, and 1 ms for each of these
+inline constexpr uint64_t kHttpSlowestBytesPerMs = 64;
+inline constexpr int64_t kHttpWatchMs = 250;  // between looks for clients that take too long
+inline constexpr size_t kHttpReplyHeadBytes = 16u << 10;
+inline constexpr size_t kHttpReplyHeaders = 64;
+inline constexpr size_t kHttpReplyBytes = 64u << 10;  // of a reply that is not what was asked for
+
 // Messages between nodes (src/cluster/messenger.h).
 inline constexpr size_t kMessageTopicBytes = 32;
 inline constexpr size_t kMessageBytes = 16u << 10;
