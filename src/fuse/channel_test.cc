@@ -300,7 +300,7 @@ TEST_F(ChannelTest, NotificationsKeepTheirOrderAndReachTheKernelWhileRequestsWai
   EXPECT_TRUE(notifier.invalidate_entry(1, "other"));
   EXPECT_TRUE(notifier.delete_entry(1, 5, "gone"));
   EXPECT_TRUE(notifier.store(5, 8192, "bytes", [&done](const Status& status) { done = status; }));
-  notifier.drain();
+  EXPECT_TRUE(notifier.drain_for(10'000));
   EXPECT_TRUE(done.has_value());
 
   auto next = kernel_.wait_notification().value();

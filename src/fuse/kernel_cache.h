@@ -15,7 +15,11 @@ class NotifiedKernelCache : public vfs::KernelCache {
     notifier_.invalidate_inode(node.value, 0, 0);
   }
   void drop_attributes(vfs::KernelNode node) override { notifier_.invalidate_inode(node.value, -1, 0); }
+  void extend(vfs::KernelNode node, uint64_t offset, char byte) override {
+    notifier_.store(node.value, offset, std::string_view(&byte, 1));
+  }
   void drain() override { notifier_.drain(); }
+  bool drain_for(int64_t timeout_ms) override { return notifier_.drain_for(timeout_ms); }
 
  private:
   Notifier& notifier_;

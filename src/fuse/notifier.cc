@@ -2,6 +2,8 @@
 
 #include <pthread.h>
 
+#include <chrono>
+
 #include "base/check.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -135,6 +137,19 @@ void Notifier::drain() {
   MutexLock lock(mutex_);
   const uint64_t goal = pushed_;
   while (sent_ < goal && !stopping_) changed_.wait(mutex_);
+}
+
+bool Notifier::drain_for(int64_t timeout_ms) {
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(timeout_ms);
+  MutexLock lock(mutex_);
+  const uint64_t goal = pushed_;
+  while (sent_ < goal && !stopping_) {
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    if (left.count() <= 0) return false;
+    changed_.wait_for_ms(mutex_, left.count());
+  }
+  return true;
 }
 
 size_t Notifier::queued() const {

@@ -41,6 +41,8 @@ class Notifier {
 
   /// Blocks: until all that was queued before is sent. Never from a thread that answers requests.
   void drain();
+  /// The same, no longer than this. False: not all was sent.
+  bool drain_for(int64_t timeout_ms);
   size_t queued() const;
 
  private:

@@ -4,15 +4,15 @@
 
 #include "base/log.h"
 #include "meta/attributes.h"
+#include "vfs/bring.h"
 #include "vfs/publisher.h"
 
 namespace weir::vfs {
 
 namespace {
 
-// Off: at a page fault the kernel asks nobody for the size, so a mapping through the old node id would not learn that
-// the file grew through the new one (docs/kernel-channel.md, "Epochs").
-constexpr bool kMovesEpochs = false;
+// The kernel may hold a page for a writer who waits here himself; then the answer goes first.
+constexpr int64_t kShowMs = 1000;
 
 /// The content lies in one file that changes no more, or only in the sight of all.
 bool is_complete(Core& core, File& file) REQUIRES(file.mutex) {
@@ -71,13 +71,44 @@ void end_lending(Core& core, File& file) REQUIRES(file.mutex) {
 /// old one. Nor while it runs: the kernel refuses writers of a running program by its node id. Nor with several names,
 /// of which each would go on leading to the old one.
 bool may_move(Core& core, File& file) REQUIRES(file.mutex) {
-  if (!kMovesEpochs) return false;
   if (core.kernel_cache == nullptr || core.said_no_passthrough || !file.sights.can_move()) return false;
   if (file.writers > 0 || file.executors > 0 || file.draft || file.orphan) return false;
   auto image = file.version->image();
   if (!image || !(*image)->may_lend(file.id)) return false;
   auto inode = meta::get_inode(core.volume, file.id);
   return inode && inode->link_count == 1;
+}
+
+/// At a page fault the kernel asks nobody for the size, so it is told. Under the mutex, so that the byte that it is
+/// told last is the one that was written last.
+Status show_end(Core& core, KernelCache& kernel, File& file, const std::vector<uint16_t>& others) {
+  const auto show = [&](uint64_t offset, char byte) {
+    for (const uint16_t other : others) kernel.extend(KernelNode::of(file.id, other), offset, byte);
+  };
+  char last = 0;
+  while (true) {
+    bool drafted = false;
+    TRY(with_needed(
+        core, file,
+        [](const Draft& draft, const Given& given) {
+          return draft.size() == 0 ? std::nullopt : draft.needed_to_read(draft.size() - 1, 1, given);
+        },
+        [&](Draft& draft, const Given& given) -> Status {
+          drafted = true;
+          if (draft.size() == 0) return {};
+          Status read = draft.read(draft.size() - 1, std::span<char>(&last, 1), given);
+          if (read) show(draft.size() - 1, last);
+          return read;
+        }));
+    if (drafted) return {};
+    ASSIGN_OR_RETURN(auto version, core.version_of(file));
+    if (version->size() == 0) return {};
+    TRY(version->read(version->size() - 1, std::span<char>(&last, 1)));
+    MutexLock lock(file.mutex);
+    if (file.draft || file.version != version) continue;
+    show(version->size() - 1, last);
+    return {};
+  }
 }
 
 }  // namespace
@@ -148,8 +179,10 @@ void show_change(Core& core, File& file, uint16_t epoch) {
   }
   KernelCache* kernel = core.kernel_cache;
   if (others.empty() || kernel == nullptr) return;
+  if (Status extended = show_end(core, *kernel, file, others); !extended)
+    log::warning("mappings of inode {} may not reach its end: {}", file.id.value, extended.error().what);
   for (const uint16_t other : others) kernel->drop_content(KernelNode::of(file.id, other));
-  kernel->drain();
+  if (!kernel->drain_for(kShowMs)) return;
   MutexLock lock(file.mutex);
   for (const uint16_t other : others) file.sights.dropped(other);
 }

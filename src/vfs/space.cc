@@ -163,6 +163,7 @@ Result<uint64_t> Filesystem::copy_range(const Caller& /*caller*/, HandleId from,
     done += piece;
   }
   // While the source is open its chunks have a name. From the publish on they have another.
+  if (copy.shared_some) show_change(*core_, *target->file, target->epoch);
   if (copy.shared_some) TRY(publish(*core_, {}, *target->file));
   return length;
 }

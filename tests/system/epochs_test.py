@@ -62,7 +62,6 @@ class Epochs(SystemTest):
 
     def test_who_opens_it_later_costs_the_daemon_no_read(self):
         self.need_passthrough()
-        self.skipTest("node ids do not change: a mapping through the old one would not learn that the file grew")
         early = self.opened_early()
         late = self.open()
         before = self.read_requests()
@@ -141,6 +140,23 @@ class Epochs(SystemTest):
         # There is no name that the kernel could look up again.
         self.assertEqual(read_all(self.open(f"/proc/self/fd/{early}")), self.content)
         self.change_and_look(early, late, self.open(f"/proc/self/fd/{early}", os.O_RDWR))
+        self.check_through_life()
+
+    def test_a_mapping_of_the_early_descriptor_reaches_what_the_file_grew_by(self):
+        """The kernel asks for no size at a page fault: who read there got SIGBUS."""
+        early = self.opened_early()
+        late = self.open()
+        writer = self.open(flags=os.O_WRONLY)
+        for size in (SIZE // 2 + 1, SIZE // 2 + 4097, SIZE - 3):
+            with mmap.mmap(early, SIZE, prot=mmap.PROT_READ) as mapped:
+                os.ftruncate(writer, size)
+                self.assertEqual(os.fstat(early).st_size, size)
+                os.pwrite(writer, self.content[size:], size)
+                child = os.fork()
+                if child == 0:
+                    os._exit(0 if mapped[:] == self.content else 1)
+                self.assertEqual(os.waitpid(child, 0)[1], 0)
+        self.assert_all_see([early, late], [])
         self.check_through_life()
 
     def test_stores_through_a_mapping_are_seen_by_both_when_they_are_published(self):
