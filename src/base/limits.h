@@ -178,11 +178,24 @@ inline constexpr size_t kHttpReplyHeadBytes = 16u << 10;
 inline constexpr size_t kHttpReplyHeaders = 64;
 inline constexpr size_t kHttpReplyBytes = 64u << 10;  // of a reply that is not what was asked for
 
+// Peers (docs/peers.md).
+inline constexpr size_t kSummedBytes = 64u << 10;   // of a chunk: what one CRC-32C is of
+inline constexpr size_t kPeerSumsKept = 4096;       // chunks whose sums are remembered
+inline constexpr size_t kPeerChunksInMemory = 32;   // being sent to others, that are not sent from a file
+inline constexpr size_t kPeerConnectionsIdle = 16;  // to one node, kept for the next request
+inline constexpr int64_t kPeerConnectMs = 2'000;
+inline constexpr int64_t kPeerStallMs = 5'000;  // without a byte of an answer
+inline constexpr int64_t kPeerIdleMs = 30'000;  // less than kHttpIdleMs: the other side closes later than we do
+inline constexpr int kPeerFailures = 3;         // in a row: it is left alone for a moment
+inline constexpr int64_t kPeerPauseMs = 250;    // doubled for each further failure
+inline constexpr int64_t kPeerPauseMaxMs = 2'000;
+
 // Messages between nodes (src/cluster/messenger.h).
 inline constexpr size_t kMessageTopicBytes = 32;
 inline constexpr size_t kMessageBytes = 16u << 10;
 inline constexpr size_t kMessagesQueued = 4096;  // to be sent, and to be handled
 inline constexpr size_t kMessageThreads = 4;     // of either
+inline constexpr size_t kMessageNodes = 4096;    // with messages waiting to be sent
 
 // Fault server of the tests (docs/test-servers.md).
 inline constexpr size_t kTestServerHeadBytes = 64u << 10;

@@ -79,6 +79,15 @@ Result<bool> Cache::read_chunk(const ChunkId& id, std::span<char> buffer) {
   return state_->read_unindexed(id, buffer);
 }
 
+Result<std::optional<ChunkFile>> Cache::chunk_file(const ChunkId& id) {
+  ASSIGN_OR_RETURN(std::vector<ChunkPlace> places, state_->index->places(id));
+  for (const ChunkPlace& place : places) {
+    ASSIGN_OR_RETURN(FileDescriptor file, state_->open_place(place, id));
+    if (file.valid()) return ChunkFile{std::move(file), chunk_offset(place.index)};
+  }
+  return std::nullopt;
+}
+
 Result<std::unique_ptr<Staging>> Cache::new_staging() {
   const uint64_t id = state_->next_staging_id++;
   std::string path = state_->layout.staging(id);

@@ -60,6 +60,12 @@ struct Recovered {
 /// Content whose bytes did not survive a power loss. The owner of names reports it and makes the file empty.
 using LostContent = std::function<void(const ManifestId& image, const std::vector<ChunkId>& chunks)>;
 
+/// Where the bytes of a chunk lie.
+struct ChunkFile {
+  FileDescriptor file;
+  uint64_t offset = 0;
+};
+
 /// Something in the directory that fits nothing else.
 struct CacheProblem {
   std::string kind;  // stable, for programs: "stray_image_file", "wrong_image_size"
@@ -98,6 +104,9 @@ class Cache {
   /// Reads a chunk wherever on this disk it lies (image or small content). False: not here. The bytes are as the disk
   /// gave them: the caller checks them against the id. Requires: buffer.size() is the chunk's length.
   Result<bool> read_chunk(const ChunkId& id, std::span<char> buffer);
+  /// A file in which the chunk lies, to be sent from; nothing if it lies in none that is known to be right, although
+  /// read_chunk() may have it. The file may be written or go while it is read: who gets the bytes checks them.
+  Result<std::optional<ChunkFile>> chunk_file(const ChunkId& id);
 
   // Staging.
   Result<std::unique_ptr<Staging>> new_staging();

@@ -296,6 +296,33 @@ Result<bool> Cache::State::read_unindexed(const ChunkId& id, std::span<char> buf
   return false;
 }
 
+Result<bool> Cache::State::may_be_there(const ChunkPlace& place, const ImageEntry& entry, bool verified) {
+  if (entry.final) return verified;
+  ASSIGN_OR_RETURN(std::optional<ImageRow> row, index->find(place.image));
+  auto set = [&](const std::vector<bool>& bits) { return place.index < bits.size() && bits[place.index]; };
+  const bool present = row && set(row->present);
+  const bool known = present && row->boot == boot;
+  return verified ? known : !known && row && (present || set(row->unverified));
+}
+
+Result<FileDescriptor> Cache::State::open_place(const ChunkPlace& place, const ChunkId& chunk) {
+  if (std::shared_ptr<Image> held = images.held(place.image)) {
+    const Manifest& manifest = held->manifest();
+    const bool there = place.index < manifest.chunks.size() && manifest.chunks[place.index] == chunk &&
+                       held->has(place.index) && !held->taken();
+    if (!there) return FileDescriptor();
+    FileDescriptor copy(::fcntl(held->fd(), F_DUPFD_CLOEXEC, 0));
+    if (!copy.valid()) return errno_error(errno, fmt::format("open image {} again", place.image.hex()));
+    return copy;
+  }
+  std::optional<ImageEntry> entry = images.find(place.image);
+  if (!entry || place.index >= chunk_count(entry->size)) return FileDescriptor();
+  ASSIGN_OR_RETURN(bool there, may_be_there(place, *entry, true));
+  if (!there) return FileDescriptor();
+  ASSIGN_OR_RETURN(ImageFile file, open_file(place.image, entry->final));
+  return std::move(file.fd);
+}
+
 Result<bool> Cache::State::read_place(const ChunkPlace& place, const ChunkId& chunk, bool verified,
                                       std::span<char> buffer) {
   if (std::shared_ptr<Image> held = images.held(place.image)) {
@@ -310,15 +337,8 @@ Result<bool> Cache::State::read_place(const ChunkPlace& place, const ChunkId& ch
   }
   std::optional<ImageEntry> entry = images.find(place.image);
   if (!entry || place.index >= chunk_count(entry->size)) return false;
-  if (!entry->final) {
-    ASSIGN_OR_RETURN(std::optional<ImageRow> row, index->find(place.image));
-    auto set = [&](const std::vector<bool>& bits) { return place.index < bits.size() && bits[place.index]; };
-    const bool present = row && set(row->present);
-    const bool known = present && row->boot == boot;
-    if (verified ? !known : known || !row || !(present || set(row->unverified))) return false;
-  } else if (!verified) {
-    return false;
-  }
+  ASSIGN_OR_RETURN(bool there, may_be_there(place, *entry, verified));
+  if (!there) return false;
   ASSIGN_OR_RETURN(ImageFile file, open_file(place.image, entry->final));
   if (!file.fd.valid()) return false;
   ASSIGN_OR_RETURN(size_t got, io::read_at(file.fd.get(), buffer.data(), buffer.size(), chunk_offset(place.index)));

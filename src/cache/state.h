@@ -78,6 +78,10 @@ struct Cache::State {
   bool is_unindexed(const ManifestId& id);
   /// A chunk that is not stored, of an image that the index may not know. The bytes are for the caller to check.
   Result<bool> read_unindexed(const ChunkId& id, std::span<char> buffer);
+  /// Of an image that nobody has open: the chunk is in its file, `verified` or as far as one may hope.
+  Result<bool> may_be_there(const ChunkPlace& place, const ImageEntry& entry, bool verified);
+  /// The image's file, if the chunk is there for certain; none otherwise.
+  Result<FileDescriptor> open_place(const ChunkPlace& place, const ChunkId& chunk);
   Result<bool> read_place(const ChunkPlace& place, const ChunkId& chunk, bool verified, std::span<char> buffer);
 
   // Sealing and upload (seal.cc, upload.cc).

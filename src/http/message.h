@@ -52,7 +52,8 @@ struct Response {
   int status = 200;
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
-  std::optional<FilePart> part;  // instead of `body`
+  std::optional<FilePart> part;                    // instead of `body`
+  std::shared_ptr<const std::string> shared = {};  // instead of either: let go of when it is sent, or cannot be
 
   /// A sentence for whoever reads it, as text.
   static Response text(int status, std::string sentence) {

@@ -55,6 +55,8 @@ void log_line(void*, const char* format, va_list arguments) {
   if (std::vsnprintf(line, sizeof line, format, arguments) > 0) log::debug("http: {}", line);
 }
 
+void let_go(void* owner) { delete static_cast<std::shared_ptr<const std::string>*>(owner); }
+
 bool is_loopback(const sockaddr* address) {
   SocketAddress copy;
   copy.size = address->sa_family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
@@ -271,6 +273,12 @@ MHD_Result Server::Impl::respond(MHD_Connection* connection, Exchange& exchange,
     length = response.part->length;
     made = MHD_create_response_from_fd_at_offset64(length, response.part->file.get(), response.part->offset);
     if (made != nullptr) response.part->file.release();
+  } else if (response.shared) {
+    length = response.shared->size();
+    auto* owner = new std::shared_ptr<const std::string>(response.shared);
+    made = MHD_create_response_from_buffer_with_free_callback_cls(length, const_cast<char*>(response.shared->data()),
+                                                                  &let_go, owner);
+    if (made == nullptr) delete owner;
   } else {
     made = MHD_create_response_from_buffer(response.body.size(), response.body.data(), MHD_RESPMEM_MUST_COPY);
   }
