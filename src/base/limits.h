@@ -142,6 +142,7 @@ inline constexpr int64_t kStopMs = 60'000;        // `weir umount` waits for the
 inline constexpr int64_t kDetachedMs = 10'000;    // a detached volume serves what is still open
 inline constexpr int64_t kLeaseMs = 20'000;       // a node that did not renew for so long is dead
 inline constexpr int64_t kLeaseRenewMs = 5'000;
+inline constexpr int64_t kMembersLookMs = 2'000;   // between looks at the rows of other nodes
 inline constexpr size_t kReportedProblems = 1000;  // of one fsck, listed one by one
 inline constexpr int kCheckRounds = 4;             // of an fsck on a mounted volume
 

@@ -24,9 +24,9 @@ class Mount : public Command {
             "directory MOUNTPOINT, and returns when the mount answers. The daemon that serves it runs in the "
             "background until "
             "'weir umount MOUNTPOINT', or with --foreground in this process until SIGTERM or SIGINT.\n\n"
-            "One process at a time may have a volume mounted. A mount that a killed daemon left behind is cleaned "
-            "away, and "
-            "what was closed before is there again.\n\n"
+            "A volume in PostgreSQL can be mounted on many machines, each with a cache directory of its own; one with "
+            "embedded metadata is mounted once. A mount that a killed daemon left behind is cleaned away, and what was "
+            "closed before is there again.\n\n"
             "Of a volume whose contents are in S3, the daemon takes credentials, proxies and AWS_CA_BUNDLE from the "
             "environment of this command, from a profile of ~/.aws/credentials, or from the machine.",
         .examples = {"weir mount /srv/weir/meta /data",

@@ -41,6 +41,11 @@ void MountOptions::add_to(CLI::App& app) {
                  "must not be lost. Default: the one used last, or one below Weir's state directory.")
       ->type_name("DIR")
       ->check(not_empty("the directory"));
+  app.add_option("--zone", zone_,
+                 "Name of the group of machines with a fast network between them that this one belongs to, such as a "
+                 "datacenter. Of use where metadata are shared. Default: the group without a name.")
+      ->type_name("NAME")
+      ->check(not_empty("the zone"));
   app.add_option("--cache-size", cache_size_,
                  "Most that stored content may take in the cache, such as 500GiB or 2TB. Default: what the disk has "
                  "beyond the reserve.")
@@ -99,6 +104,7 @@ MountConfig MountOptions::config() const {
   config.log_level = level_of(log_level_);
   log::set_level(config.log_level);
   config.cache_directory = absolute_or_empty(cache_directory_);
+  config.zone = zone_;
   if (!cache_size_.empty()) config.cache_bytes_max = parse_bytes(cache_size_).value_or(0);
   // 0 stands for the default there; one byte is as good as none.
   if (!cache_reserve_.empty()) config.reserve_bytes = std::max<uint64_t>(1, parse_bytes(cache_reserve_).value_or(0));

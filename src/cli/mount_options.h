@@ -23,6 +23,7 @@ class MountOptions {
 
  private:
   std::string cache_directory_;
+  std::string zone_;
   std::string cache_size_;
   std::string cache_reserve_;
   std::string read_timeout_ = "60s";

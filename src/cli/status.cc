@@ -67,6 +67,21 @@ std::string reads_line(const Json& status) {
   return line;
 }
 
+/// The nodes of a volume that has several.
+void add_members(Table& table, const Json& status) {
+  auto members = status.find("members");
+  if (members == status.end()) return;
+  std::string_view title = "nodes";
+  for (const Json& member : *members) {
+    const std::string zone = json_text(member, "zone").value_or("");
+    std::string place = json_text(member, "host").value_or("");
+    if (!zone.empty()) place += " in " + zone;
+    if (std::string at = json_text(member, "mount_point").value_or(""); !at.empty()) place += ", mounted at " + at;
+    table.row(std::string(std::exchange(title, "")), fmt::format("{} {}, {}", json_number(member, "node").value_or(0),
+                                                                 json_text(member, "state").value_or(""), place));
+  }
+}
+
 std::string describe_mounted(const Json& status) {
   Table table;
   table.row("volume", fmt::format("{} ({})", text(status, "volume", "name"), text(status, "volume", "id")));
@@ -83,6 +98,7 @@ std::string describe_mounted(const Json& status) {
     table.row("", "last error: " + last);
   if (std::string line = object_store_line(status); !line.empty()) table.row("", line);
   table.row("reads", reads_line(status));
+  add_members(table, status);
   table.row("open", fmt::format("{}, {} with unpublished writes",
                                 counted(json_number(status, "open_files").value_or(0), "file"),
                                 json_number(status, "unpublished_files").value_or(0)));
@@ -94,11 +110,12 @@ std::string describe_mounted(const Json& status) {
 std::string describe_unmounted(const Json& status) {
   Table table;
   table.row("volume", fmt::format("{} ({})", text(status, "volume", "name"), text(status, "volume", "id")));
-  table.row("mounted", json_text(status, "in_use_by") ? "by " + *json_text(status, "in_use_by") : "no");
+  table.row("mounted", "not on this machine");
   table.row("metadata", json_text(status, "metadata").value_or(""));
   table.row("store", json_text(status, "store").value_or(""));
   if (std::string cache = text(status, "last", "cache_directory"); !cache.empty())
     table.row("last cache", fmt::format("{} on {}", cache, text(status, "last", "host")));
+  add_members(table, status);
   return table.text();
 }
 

@@ -64,12 +64,15 @@ bool holds_metadata(const std::string& directory) { return ::access((directory +
 /// A process on this machine that has a shared volume mounted; nothing if nobody has, or another machine.
 Result<std::optional<Target>> local_mount_of_shared(const MetadataUrl& metadata) {
   ASSIGN_OR_RETURN(std::unique_ptr<kv::Engine> engine, kv::open_engine(metadata.url, false));
-  ASSIGN_OR_RETURN(std::optional<NodeInfo> last, last_node_info(*engine, kSingleNode));
-  if (!last || !last->active || last->host != this_host() || is_surely_dead(last->process)) return std::nullopt;
-  auto mount = fuse::find_mount(last->mount_point);
-  if (!mount) return std::nullopt;
-  ASSIGN_OR_RETURN(Target target, target_of_mount(*mount));
-  return target;
+  ASSIGN_OR_RETURN(std::vector<KnownNode> nodes, all_nodes(*engine));
+  for (const auto& [id, info] : nodes) {
+    if (!info.active || info.mount_point.empty() || info.host != this_host() || is_surely_dead(info.process)) continue;
+    auto mount = fuse::find_mount(info.mount_point);
+    if (!mount) continue;
+    ASSIGN_OR_RETURN(Target target, target_of_mount(*mount));
+    return target;
+  }
+  return std::nullopt;
 }
 
 Result<Target> target_of_metadata(const MetadataUrl& metadata) {

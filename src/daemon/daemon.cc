@@ -130,9 +130,16 @@ Status Daemon::open_memory(DaemonLink::Beginning& beginning) {
 }
 
 Status Daemon::open_parts() {
-  ASSIGN_OR_RETURN(opened_,
-                   open_volume({config_.metadata, config_.mount_point, config_.cache_directory, !devices_.empty()}));
+  ASSIGN_OR_RETURN(opened_, open_volume({.metadata = config_.metadata,
+                                         .mount_point = config_.mount_point,
+                                         .cache_directory = config_.cache_directory,
+                                         .zone = config_.zone,
+                                         .goes_on = !devices_.empty()}));
   opened_->lease->keep([this] { ask_to_end(); });
+  if (opened_->engine->capabilities().shared) {
+    members_ = std::make_unique<cluster::Members>(*opened_->engine, opened_->node, opened_->clock);
+    members_->start();
+  }
   const std::optional<NodeInfo>& previous = opened_->previous;
   if (previous && !previous->cache_directory.empty() && previous->cache_directory != opened_->cache_directory)
     log::warning("{}", reports_.emplace_back(fmt::format(
@@ -330,6 +337,7 @@ Daemon::~Daemon() {
   uint64_t left_bytes = filesystem_ ? vfs::status(*filesystem_).upload.backlog_bytes : 0;
   filesystem_.reset();
   cache_.reset();
+  members_.reset();
   opened_.reset();
   if (left_bytes > 0)
     log::info("{} are not in the object store yet; the next mount goes on with them", format_bytes(left_bytes));

@@ -10,6 +10,7 @@
 #include "base/file_descriptor.h"
 #include "base/mutex.h"
 #include "base/result.h"
+#include "cluster/members.h"
 #include "daemon/control/server.h"
 #include "daemon/mount/mount_config.h"
 #include "daemon/supervisor/daemon_link.h"
@@ -60,6 +61,7 @@ class Daemon {
   const std::string& mount_point() const { return config_.mount_point; }
   const MountConfig& config() const { return config_; }
   OpenedVolume& opened() { return *opened_; }
+  const cluster::Members* members() const { return members_.get(); }
   cache::Cache& cache() { return *cache_; }
   vfs::Filesystem& filesystem() { return *filesystem_; }
   fuse::Channel& channel() { return *channel_; }
@@ -94,6 +96,7 @@ class Daemon {
   FileDescriptor asked_;
   FileDescriptor unmounted_;
   std::unique_ptr<OpenedVolume> opened_;
+  std::unique_ptr<cluster::Members> members_;  // null: the volume has one node
   std::unique_ptr<cache::Cache> cache_;
   std::shared_ptr<SharedMemory> memory_;
   std::vector<FileDescriptor> devices_;  // until the channel has them; of a predecessor at first

@@ -26,7 +26,7 @@ class IdAllocator {
   Result<uint64_t> take_range(keys::CounterKind kind);
 
   Volume& volume_;
-  Range ranges_[3];
+  Range ranges_[3];  // of counters that give ranges
 };
 
 }  // namespace weir::meta

@@ -86,6 +86,13 @@ Result<uint64_t> parse_number(std::string_view key) {
   return number;
 }
 
+Result<NodeId> parse_node(std::string_view key) {
+  Decoder decoder = parts_of(key);
+  const NodeId node{decoder.u32()};
+  TRY(finish(decoder, key));
+  return node;
+}
+
 Result<PairKey> parse_pair(std::string_view key) {
   Decoder decoder = parts_of(key);
   PairKey parts;

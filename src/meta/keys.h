@@ -39,7 +39,7 @@ enum class QueueClass : uint8_t {
   kCondemned = 2,  // chunks that lost their last reference: decide about them for good
   kObject = 3,     // objects to delete
 };
-enum class CounterKind : uint8_t { kInode = 1, kPage = 2, kSerial = 3 };
+enum class CounterKind : uint8_t { kInode = 1, kPage = 2, kSerial = 3, kNode = 4 };
 
 Bytes inode(InodeId inode);
 /// Requires: kFirstCookie <= cookie < 2^63.
@@ -104,6 +104,7 @@ struct QueueKey {
   uint64_t serial = 0;
 };
 Result<uint64_t> parse_number(std::string_view key);  // I, M
+Result<NodeId> parse_node(std::string_view key);      // N, n
 Result<PairKey> parse_pair(std::string_view key);
 Result<DeltaKey> parse_delta(std::string_view key);
 Result<XattrKey> parse_xattr(std::string_view key);

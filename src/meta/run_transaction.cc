@@ -65,7 +65,9 @@ class Mutation {
     auto transaction = volume_.engine().begin();
     transaction->expect(keys::settings(), volume_.settings_version());
     transaction->expect(slot_->key, slot_->version);
-    Attempt attempt{*transaction, slot_->number, {}};
+    const Membership membership = volume_.membership();
+    if (membership.version != 0) transaction->expect(keys::node(volume_.node()), membership.version);
+    Attempt attempt{*transaction, slot_->number, {}, membership.epoch};
     TRY(body_(attempt));
     transaction->put(slot_->key, SlotRow{request_, false, std::move(attempt.reply)}.encode());
     auto committed = transaction->commit();
@@ -75,13 +77,14 @@ class Mutation {
     return {};
   }
 
-  /// After a conflict: did somebody else change the settings, or did a late transaction of an earlier life of this node
-  /// change the slot? Its outcome counts if it was this very request.
+  /// After a conflict: did somebody else change the settings, or fence this node, or did a late transaction of an
+  /// earlier life of this node change the slot? Its outcome counts if it was this very request.
   Result<std::optional<Bytes>> look_again() {
     auto transaction = volume_.engine().begin();
-    auto values = transaction->get_many({slot_->key, keys::settings()});
+    auto values = transaction->get_many({slot_->key, keys::settings(), keys::node(volume_.node())});
     if (!values) return std::nullopt;  // the next attempt meets the same error and says so
     TRY(volume_.settings_changed((*values)[1]));
+    TRY(volume_.membership_changed((*values)[2]));
     const auto& value = (*values)[0];
     if (!value || value->version == slot_->version) return std::nullopt;
     ASSIGN_OR_RETURN(SlotRow row, SlotRow::decode(value->bytes));

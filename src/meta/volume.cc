@@ -83,6 +83,23 @@ Status Volume::settings_changed(const std::optional<kv::Value>& row) {
   return {};
 }
 
+Membership Volume::membership() const {
+  MutexLock lock(membership_mutex_);
+  return membership_;
+}
+
+void Volume::join(Membership membership) {
+  MutexLock lock(membership_mutex_);
+  membership_ = membership;
+}
+
+Status Volume::membership_changed(const std::optional<kv::Value>& row) {
+  const Membership known = membership();
+  if (known.version == 0 || (row && row->version == known.version)) return {};
+  if (!rejoin_) return error(Code::kFenced, "node {} was taken over by another process", node_.value);
+  return rejoin_();
+}
+
 Result<InodeId> Volume::new_inode_id() {
   ASSIGN_OR_RETURN(uint64_t id, ids_->next(keys::CounterKind::kInode));
   return InodeId{id};

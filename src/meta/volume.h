@@ -28,6 +28,12 @@ using IsOpen = std::function<bool(InodeId)>;
 class SlotPool;
 class IdAllocator;
 
+/// This node's `N` row, as its process last wrote it.
+struct Membership {
+  uint64_t epoch = 0;
+  kv::Version version = 0;  // 0: nobody else can take the node away, so nothing is validated
+};
+
 /// What all metadata operations of one node on one volume share. The operations themselves are the functions of the
 /// other headers of this folder. Thread-safe.
 class Volume {
@@ -48,6 +54,15 @@ class Volume {
   /// Takes note of another version of the settings row. Unsupported: this program may not write the volume any more.
   Status settings_changed(const std::optional<kv::Value>& row);
   NodeId node() const { return node_; }
+  /// What every mutation validates besides.
+  Membership membership() const;
+  /// The node's row is this from now on. Takes effect for mutations that begin later.
+  void join(Membership membership);
+  /// `rejoin` is called, from the thread of a mutation, when the row turns out to be another's: it makes the node a
+  /// member again by join(), or says why it cannot (Fenced). Before the first mutation.
+  void on_fenced(std::function<Status()> rejoin) { rejoin_ = std::move(rejoin); }
+  /// Looks whether this process is still the node. Fenced: it is not, and cannot be again.
+  Status membership_changed(const std::optional<kv::Value>& row);
   Clock& clock() { return clock_; }
   Random& random() { return random_; }
   SlotPool& slots() { return *slots_; }
@@ -72,6 +87,9 @@ class Volume {
   Clock& clock_;
   Random& random_;
   std::atomic<kv::Version> settings_version_ = 0;
+  mutable Mutex membership_mutex_;
+  Membership membership_ GUARDED_BY(membership_mutex_);
+  std::function<Status()> rejoin_;
   uint64_t name_hash_mask_ = ~uint64_t{0};
   uint64_t first_publish_ = 0;
   std::unique_ptr<SlotPool> slots_;

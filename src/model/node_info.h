@@ -18,13 +18,17 @@ struct ProcessIdentity {
   bool operator==(const ProcessIdentity&) const = default;
 };
 
-/// Value of an `N` row: who works on the volume as this node. Written when the node comes and when it leaves.
+/// Value of an `N` row: who works on the volume as this node. Written when the node comes and when it leaves, and when
+/// others find that it is dead.
 struct NodeInfo {
-  uint64_t epoch = 0;  // raised whenever another process takes the node over
+  uint64_t epoch = 0;  // raised whenever another process takes the node over, or another node fences it
   bool active = false;
+  bool fenced = false;  // not active, because another node found it dead: it did not leave by itself
   std::string host;
   std::string mount_point;      // empty for a command that works on an unmounted volume
   std::string cache_directory;  // where content may lie that is not stored yet; stays when the node leaves
+  std::string zone;             // nodes that share a fast network; empty: the one that has no name
+  std::string address;          // "host:port" where other nodes reach it; empty: they cannot
   ProcessIdentity process;
 
   Bytes encode() const;

@@ -26,7 +26,7 @@ Result<Json> run_unmounted_command(const MetadataUrl& metadata, const Json& requ
   if (command == "status") return run_unmounted_status(metadata);
   if (command != "gc" && command != "fsck")
     return error(Code::kUnsupported, "'{}' works on a mounted volume only", command);
-  ASSIGN_OR_RETURN(std::unique_ptr<OpenedVolume> opened, open_volume({metadata, "", "", false}));
+  ASSIGN_OR_RETURN(std::unique_ptr<OpenedVolume> opened, open_volume({.metadata = metadata}));
   opened->lease->keep([] {});  // a command that loses the node can commit nothing more, and says so itself
   return command == "gc" ? run_unmounted_gc(*opened, request, progress)
                          : run_unmounted_fsck(*opened, request, progress);

@@ -78,6 +78,19 @@ Json describe_object_store(const object::RetryingStore& store) {
   return json;
 }
 
+Json describe_member(NodeId id, const NodeInfo& info, bool alive) {
+  Json json;
+  json["node"] = id.value;
+  json["host"] = info.host;
+  json["zone"] = info.zone;
+  json["address"] = info.address;
+  json["mount_point"] = info.mount_point;
+  json["cache_directory"] = info.cache_directory;
+  json["epoch"] = info.epoch;
+  json["state"] = alive ? "alive" : info.fenced ? "dead" : "left";
+  return json;
+}
+
 Json describe_kernel(fuse::Channel& channel) {
   Json json;
   json["protocol"] = fmt::format("7.{}", channel.negotiated().minor);
@@ -108,8 +121,12 @@ Result<Json> run_status(Daemon& daemon) {
   json["version"] = kWeirVersion;
   json["program"] = this_program();
   json["uptime_s"] = (opened.clock.realtime_ns() - daemon.started_ns()) / 1'000'000'000;
-  json["node"] = {
-      {"id", opened.volume->node().value}, {"host", opened.lease->info().host}, {"epoch", opened.lease->info().epoch}};
+  const NodeInfo node = opened.lease->info();
+  json["node"] = {{"id", opened.node.value}, {"host", node.host},   {"zone", node.zone},
+                  {"address", node.address}, {"epoch", node.epoch}, {"times_found_dead", opened.rejoins.load()}};
+  if (daemon.members() != nullptr)
+    for (const cluster::Member& member : daemon.members()->all())
+      json["members"].push_back(describe_member(member.id, member.info, member.alive));
   json["cache"] = describe_cache(opened.cache_directory, status.cache);
   json["upload"] = describe_upload(status.upload);
   json["object_store"] = describe_object_store(*opened.store);
@@ -126,16 +143,19 @@ Result<Json> run_status(Daemon& daemon) {
 Result<Json> run_unmounted_status(const MetadataUrl& metadata) {
   ASSIGN_OR_RETURN(std::unique_ptr<kv::Engine> engine, kv::open_engine(metadata.url, false));
   ASSIGN_OR_RETURN(VolumeSettings settings, read_settings(*engine, metadata));
-  ASSIGN_OR_RETURN(std::optional<NodeInfo> last, last_node_info(*engine, kSingleNode));
+  ASSIGN_OR_RETURN(std::vector<KnownNode> nodes, all_nodes(*engine));
   Json json;
   json["mounted"] = false;
   json["volume"] = describe_volume(settings);
   json["metadata"] = metadata.display;
   json["store"] = settings.store_url;
-  if (last && last->active && engine->capabilities().shared) json["in_use_by"] = describe_holder(*last);
-  if (last)
-    json["last"] = {
-        {"host", last->host}, {"mount_point", last->mount_point}, {"cache_directory", last->cache_directory}};
+  const bool shared = engine->capabilities().shared;
+  for (const auto& [id, info] : nodes) {
+    if (shared) json["members"].push_back(describe_member(id, info, info.active));
+    if (!shared || info.host == this_host())
+      json["last"] = {
+          {"host", info.host}, {"mount_point", info.mount_point}, {"cache_directory", info.cache_directory}};
+  }
   return json;
 }
 

@@ -30,6 +30,7 @@ struct MountConfig {
   MetadataUrl metadata;
   std::string mount_point;       // absolute
   std::string cache_directory;   // absolute; empty: the one used last
+  std::string zone;              // of this node; on shared metadata
   uint64_t cache_bytes_max = 0;  // 0: what the disk has
   uint64_t reserve_bytes = 0;    // 0: the cache's own rule
   int64_t read_timeout_ms = 60'000;

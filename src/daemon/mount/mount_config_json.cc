@@ -10,6 +10,7 @@ Json to_json(const MountConfig& config) {
   json["mount_point"] = config.mount_point;
   json["metadata_url"] = config.metadata.url;
   json["cache_directory"] = config.cache_directory;
+  json["zone"] = config.zone;
   json["cache_bytes_max"] = config.cache_bytes_max;
   json["reserve_bytes"] = config.reserve_bytes;
   json["read_timeout_ms"] = config.read_timeout_ms;
@@ -37,6 +38,7 @@ Result<MountConfig> mount_config_of(const Json& json) {
   config.mount_point = *mount_point;
   ASSIGN_OR_RETURN(config.metadata, parse_metadata_url(*url));
   config.cache_directory = json_text(json, "cache_directory").value_or("");
+  config.zone = json_text(json, "zone").value_or("");
   config.cache_bytes_max = json_number(json, "cache_bytes_max").value_or(0);
   config.reserve_bytes = json_number(json, "reserve_bytes").value_or(0);
   config.read_timeout_ms = static_cast<int64_t>(

@@ -28,11 +28,12 @@ class Format : public ::testing::Test {
 TEST_F(Format, ANewVolumeCanBeOpenedAndOnlyOnceAtATime) {
   auto settings = format_volume(request());
   ASSERT_TRUE(settings) << settings.error().what;
-  auto opened = open_volume({request().metadata, "/data", directory_.file("cache"), false});
+  auto opened = open_volume(
+      {.metadata = request().metadata, .mount_point = "/data", .cache_directory = directory_.file("cache")});
   ASSERT_TRUE(opened) << opened.error().what;
   EXPECT_EQ((*opened)->volume->settings().volume_id, settings->volume_id);
   EXPECT_EQ((*opened)->volume->settings().store_url, "file://" + directory_.file("store"));
-  EXPECT_EQ(open_volume({request().metadata, "/data2", "", false}).error().code, Code::kBusy);
+  EXPECT_EQ(open_volume({.metadata = request().metadata, .mount_point = "/data2"}).error().code, Code::kBusy);
 }
 
 TEST_F(Format, AnExistingVolumeIsLeftAlone) {
@@ -42,7 +43,7 @@ TEST_F(Format, AnExistingVolumeIsLeftAlone) {
   second.store_url = directory_.file("store2");
   EXPECT_EQ(format_volume(second).error().code, Code::kExists);
   EXPECT_FALSE(fs::exists(directory_.file("store2")));
-  EXPECT_EQ(open_volume({request().metadata, "/data", "", false}).value()->volume->settings().volume_id,
+  EXPECT_EQ(open_volume({.metadata = request().metadata, .mount_point = "/data"}).value()->volume->settings().volume_id,
             first->volume_id);
 }
 
@@ -96,24 +97,24 @@ TEST_F(Format, AnAttemptThatBrokeOffBehindTheStoreIsCompletedOnlyWhereTheStoreIs
   auto settings = format_volume(own);
   ASSERT_TRUE(settings) << settings.error().what;
   EXPECT_EQ(settings->volume_id, std::string(32, 'a'));
-  EXPECT_TRUE(open_volume({own.metadata, "/data", "", false}));
+  EXPECT_TRUE(open_volume({.metadata = own.metadata, .mount_point = "/data"}));
 }
 
 TEST_F(Format, AStoreThatIsGoneOrReplacedStopsTheOpening) {
   ASSERT_TRUE(format_volume(request()));
   fs::rename(directory_.file("store"), directory_.file("away"));
-  EXPECT_EQ(open_volume({request().metadata, "/data", "", false}).error().code, Code::kUnavailable);
+  EXPECT_EQ(open_volume({.metadata = request().metadata, .mount_point = "/data"}).error().code, Code::kUnavailable);
   fs::create_directory(directory_.file("store"));
-  EXPECT_EQ(open_volume({request().metadata, "/data", "", false}).error().code, Code::kUnavailable);
+  EXPECT_EQ(open_volume({.metadata = request().metadata, .mount_point = "/data"}).error().code, Code::kUnavailable);
   fs::remove(directory_.file("store"));
   auto other = request();
   other.metadata = parse_metadata_url(directory_.file("meta2")).value();
   ASSERT_TRUE(format_volume(other));
-  EXPECT_EQ(open_volume({request().metadata, "/data", "", false}).error().code, Code::kInvalid);
+  EXPECT_EQ(open_volume({.metadata = request().metadata, .mount_point = "/data"}).error().code, Code::kInvalid);
 }
 
 TEST_F(Format, AnUnformattedPlaceSaysHowToFormat) {
-  auto missing = open_volume({request().metadata, "/data", "", false});
+  auto missing = open_volume({.metadata = request().metadata, .mount_point = "/data"});
   EXPECT_EQ(missing.error().code, Code::kNotFound);
   EXPECT_NE(missing.error().what.find("weir format"), std::string::npos);
 }
@@ -128,7 +129,7 @@ TEST_F(Format, ANewerVolumeIsRefusedUntouched) {
     transaction->put("F", settings.encode());
     ASSERT_TRUE(transaction->commit());
   }
-  auto refused = open_volume({request().metadata, "/data", "", false});
+  auto refused = open_volume({.metadata = request().metadata, .mount_point = "/data"});
   EXPECT_EQ(refused.error().code, Code::kUnsupported);
   auto engine = kv::open_engine(request().metadata.url, false).value();
   EXPECT_FALSE(last_node_info(*engine, kSingleNode).value().has_value());

@@ -11,6 +11,8 @@
 #include "daemon/volume/process_identity.h"
 #include "kv/memory/memory_engine.h"
 #include "meta/keys.h"
+#include "meta/names.h"
+#include "meta/run_transaction.h"
 #include "testing/fake_clock.h"
 
 namespace weir {
@@ -143,6 +145,74 @@ TEST_F(Lease, WhoWasTakenOverDoesNotChangeTheCacheDirectory) {
   pretend_holder({"another boot", 1, 4711, 5});
   EXPECT_EQ(lease->use_cache("/cache").error().code, Code::kFenced);
   EXPECT_EQ(last_node_info(engine_, kNode).value()->cache_directory, "/c");
+}
+
+/// As another node fences this one (cluster/members.h).
+void fence(kv::Engine& engine) {
+  NodeInfo info = last_node_info(engine, kNode).value().value();
+  ++info.epoch;
+  info.active = false;
+  info.fenced = true;
+  auto transaction = engine.begin();
+  transaction->put(meta::keys::node(kNode), info.encode());
+  ASSERT_TRUE(transaction->commit());
+}
+
+class Fencing : public Lease {
+ protected:
+  void SetUp() override {
+    ASSERT_TRUE(meta::Volume::format(engine_, VolumeSettings(), 0, 0, clock_));
+    lease_ = take().value();
+    volume_ = meta::Volume::open(engine_, kNode, clock_, random_).value();
+    lease_->guard(*volume_, [this] { ++rejoins_; });
+  }
+  Status make(const std::string& name) {
+    auto made = meta::make(*volume_, {}, kRootInode, name, {});
+    return made ? Status() : Status(Failure(made.error()));
+  }
+
+  std::unique_ptr<NodeLease> lease_;
+  std::unique_ptr<meta::Volume> volume_;
+  int rejoins_ = 0;
+};
+
+TEST_F(Fencing, AFencedNodeCommitsNothingBeforeItIsAMemberAgain) {
+  ASSERT_TRUE(make("before"));
+  fence(engine_);
+  uint64_t epoch_of_change = 0;
+  auto done = meta::run_transaction(*volume_, {}, [&](meta::Attempt& attempt) -> Status {
+    epoch_of_change = attempt.epoch;
+    attempt.transaction.put("x", "y");
+    return {};
+  });
+  ASSERT_TRUE(done) << done.error().what;
+  EXPECT_EQ(epoch_of_change, 3u);
+  EXPECT_EQ(rejoins_, 1);
+  const NodeInfo info = last_node_info(engine_, kNode).value().value();
+  EXPECT_TRUE(info.active);
+  EXPECT_FALSE(info.fenced);
+  EXPECT_EQ(info.epoch, 3u);
+  EXPECT_TRUE(make("after"));
+}
+
+TEST_F(Fencing, ANodeThatAnotherProcessTookCommitsNothingAnyMore) {
+  pretend_holder({"another boot", 1, 4711, 5});
+  EXPECT_EQ(make("late").error().code, Code::kFenced);
+  EXPECT_EQ(rejoins_, 0);
+}
+
+TEST_F(Fencing, WhatTheNodeItselfSaysOfItIsNoFence) {
+  ASSERT_TRUE(lease_->use_cache("/cache"));
+  ASSERT_TRUE(lease_->use_address("10.0.0.1:7481"));
+  EXPECT_TRUE(make("file"));
+  EXPECT_EQ(rejoins_, 0);
+  EXPECT_EQ(last_node_info(engine_, kNode).value()->address, "10.0.0.1:7481");
+}
+
+TEST_F(Lease, ANodeThatOnlyPassedByLeavesNothing) {
+  ASSERT_TRUE(NodeLease::take(engine_, {.node = NodeId{9}, .passing = true}, clock_, random_));
+  EXPECT_FALSE(last_node_info(engine_, NodeId{9}).value());
+  EXPECT_TRUE(all_nodes(engine_).value().empty());
 }
 
 TEST_F(Lease, OfTwoAtOnceOneWins) {

@@ -4,6 +4,8 @@
 
 #include "daemon/mount/daemon_record.h"
 #include "daemon/mount/state_paths.h"
+#include "daemon/volume/node_file.h"
+#include "daemon/volume/process_identity.h"
 #include "meta/keys.h"
 #include "object/open_store.h"
 
@@ -20,11 +22,51 @@ Status check_not_mounted(const MetadataUrl& metadata) {
                metadata.directory, daemon->mount_point, daemon->pid, daemon->mount_point);
 }
 
-std::string choose_cache_directory(const OpenRequest& request, const VolumeSettings& settings,
-                                   const std::optional<NodeInfo>& last) {
-  if (!request.cache_directory.empty()) return request.cache_directory;
-  if (last && !last->cache_directory.empty()) return last->cache_directory;
+std::string default_cache_directory(const VolumeSettings& settings) {
   return fmt::format("{}/cache/{}", state_home(), settings.volume_id);
+}
+
+/// Of a shared volume: the cache that this machine used last. It may hold what is stored nowhere else, so a mount that
+/// names none must find it again.
+Result<std::string> last_cache_here(kv::Engine& engine, const VolumeSettings& settings) {
+  ASSIGN_OR_RETURN(std::vector<KnownNode> nodes, all_nodes(engine));
+  std::string found;
+  for (const KnownNode& known : nodes) {
+    if (known.info.host != this_host() || known.info.cache_directory.empty()) continue;
+    auto node = read_node_file(known.info.cache_directory, settings.volume_id);
+    if (node && *node && **node == known.id) found = known.info.cache_directory;
+  }
+  return found;
+}
+
+/// Which node this process will be, and where its cache lies.
+struct Place {
+  NodeId node;
+  std::string cache_directory;
+  bool passing = false;
+};
+
+Result<Place> embedded_place(kv::Engine& engine, const OpenRequest& request, const VolumeSettings& settings) {
+  std::string directory = request.cache_directory;
+  if (directory.empty()) {
+    ASSIGN_OR_RETURN(auto last, last_node_info(engine, kSingleNode));
+    directory = last && !last->cache_directory.empty() ? last->cache_directory : default_cache_directory(settings);
+  }
+  return Place{kSingleNode, directory};
+}
+
+Result<Place> shared_place(kv::Engine& engine, const OpenRequest& request, const VolumeSettings& settings) {
+  std::string directory = request.cache_directory;
+  if (directory.empty()) {
+    ASSIGN_OR_RETURN(directory, last_cache_here(engine, settings));
+  }
+  if (directory.empty()) directory = default_cache_directory(settings);
+  ASSIGN_OR_RETURN(auto known, read_node_file(directory, settings.volume_id));
+  if (known) return Place{*known, directory};
+  ASSIGN_OR_RETURN(NodeId node, new_node_id(engine));
+  const bool passing = request.mount_point.empty();
+  if (!passing) TRY(write_node_file(directory, settings.volume_id, node));
+  return Place{node, directory, passing};
 }
 
 Status open_object_store(OpenedVolume& opened) {
@@ -60,12 +102,17 @@ Result<std::unique_ptr<OpenedVolume>> open_volume(const OpenRequest& request) {
   auto opened = std::make_unique<OpenedVolume>();
   ASSIGN_OR_RETURN(opened->engine, kv::open_engine(request.metadata.url, false));
   ASSIGN_OR_RETURN(VolumeSettings settings, read_settings(*opened->engine, request.metadata));
-  ASSIGN_OR_RETURN(opened->previous, last_node_info(*opened->engine, kSingleNode));
-  opened->cache_directory = choose_cache_directory(request, settings, opened->previous);
+  const bool shared = opened->engine->capabilities().shared;
+  ASSIGN_OR_RETURN(Place place, shared ? shared_place(*opened->engine, request, settings)
+                                       : embedded_place(*opened->engine, request, settings));
+  opened->node = place.node;
+  opened->cache_directory = place.cache_directory;
+  ASSIGN_OR_RETURN(opened->previous, last_node_info(*opened->engine, place.node));
 
-  NodeLease::Request wanted{kSingleNode, request.mount_point};
+  NodeLease::Request wanted{place.node, request.mount_point, request.zone, place.passing};
   ASSIGN_OR_RETURN(opened->lease, NodeLease::take(*opened->engine, wanted, opened->clock, opened->random));
-  ASSIGN_OR_RETURN(opened->volume, meta::Volume::open(*opened->engine, kSingleNode, opened->clock, opened->random));
+  ASSIGN_OR_RETURN(opened->volume, meta::Volume::open(*opened->engine, place.node, opened->clock, opened->random));
+  opened->lease->guard(*opened->volume, [counted = opened.get()] { ++counted->rejoins; });
   TRY(open_object_store(*opened));
   return opened;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,7 +18,7 @@
 
 namespace weir {
 
-/// The one node of a volume, until there are several.
+/// The one node of a volume with embedded metadata.
 inline constexpr NodeId kSingleNode{1};
 
 /// A volume with its metadata and its object store, held by this process alone. Parts in the order in which they use
@@ -25,20 +26,23 @@ inline constexpr NodeId kSingleNode{1};
 struct OpenedVolume {
   SystemClock clock;
   SystemRandom random;
+  NodeId node;
   std::unique_ptr<kv::Engine> engine;
   std::unique_ptr<NodeLease> lease;
   std::unique_ptr<meta::Volume> volume;
   std::unique_ptr<object::ObjectStore> plain_store;
   std::unique_ptr<object::RetryingStore> store;  // over plain_store
   std::string cache_directory;
-  std::optional<NodeInfo> previous;  // who worked on it before
+  std::optional<NodeInfo> previous;   // who worked on it as this node before
+  std::atomic<uint64_t> rejoins = 0;  // times that this node was found dead by others, and came back
 };
 
 struct OpenRequest {
   MetadataUrl metadata;
-  std::string mount_point;      // empty: for a command on the unmounted volume
-  std::string cache_directory;  // empty: the one used last, or one below state_home()
-  bool goes_on = false;         // it is mounted, and this process goes on after its daemon
+  std::string mount_point{};      // empty: for a command on the unmounted volume
+  std::string cache_directory{};  // empty: the one used last, or one below state_home()
+  std::string zone{};
+  bool goes_on = false;  // it is mounted, and this process goes on after its daemon
 };
 
 /// NotFound: no volume there. Busy: mounted, with where. Unsupported: of a newer format. Unavailable, Invalid: the
