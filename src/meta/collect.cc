@@ -4,6 +4,8 @@
 #include <set>
 
 #include "base/limits.h"
+#include "meta/collector_turn.h"
+#include "meta/dead_nodes.h"
 #include "meta/keys.h"
 #include "meta/reference.h"
 #include "meta/removal.h"
@@ -32,7 +34,10 @@ class Collector {
   }
 
   Result<CollectReport> run() {
-    TRY(undo_dead_builds());
+    ASSIGN_OR_RETURN(turn_, CollectorTurn::take(volume_));
+    TRY(undo_builds(keys::build(volume_.node(), volume_.first_publish()), volume_.node(),
+                    [](kv::Transaction&) { return Status(); }));
+    TRY(release_what_the_dead_left());
     TRY(for_each_due(QueueClass::kContent, [&](const QueueItem& item) { return release_content(item); }));
     TRY(for_each_due(QueueClass::kCondemned, [&](const QueueItem& item) { return decide_condemned(item); }));
     TRY(delete_objects());
@@ -47,7 +52,11 @@ class Collector {
   }
 
   Status mutate(const std::function<Status(kv::Transaction&)>& body) {
-    auto done = run_transaction(volume_, RequestId{}, [&](Attempt& attempt) { return body(attempt.transaction); });
+    bool first = true;
+    auto done = run_transaction(volume_, RequestId{}, [&](Attempt& attempt) -> Status {
+      TRY(turn_->validate(attempt.transaction, std::exchange(first, false)));
+      return body(attempt.transaction);
+    });
     if (!done) return Failure(std::move(done).error());
     return {};
   }
@@ -83,22 +92,50 @@ class Collector {
     return {};
   }
 
-  /// Publishes that an earlier life of this node did not finish: their pages go the way of superseded ones. Once the
-  /// `B` row is away nothing can add to them.
-  Status undo_dead_builds() {
-    kv::KeyRange range = keys::builds_of(volume_.node());
-    range.end = keys::build(volume_.node(), volume_.first_publish());
+  using Guard = std::function<Status(kv::Transaction&)>;
+
+  /// Publishes of a node, up to the key `end`, that their process did not finish and cannot any more, as `guard`
+  /// validates: their pages go the way of superseded ones. Once the `B` row is away nothing can add to them.
+  Status undo_builds(const Bytes& end, NodeId node, const Guard& guard) {
+    kv::KeyRange range = keys::builds_of(node);
+    if (!end.empty()) range.end = end;
+    return for_each_row(range, [&](const Bytes& key) { return undo_build(key, guard); });
+  }
+
+  Status for_each_row(kv::KeyRange range, const std::function<Status(const Bytes& key)>& work) {
     while (keep_going()) {
       ASSIGN_OR_RETURN(auto rows, volume_.engine().begin()->scan(range, limits::kQueueEntriesAtOnce));
-      for (const kv::KeyValue& row : rows) TRY(undo_build(row.key));
+      for (const kv::KeyValue& row : rows) TRY(work(row.key));
       if (rows.size() < limits::kQueueEntriesAtOnce) return {};
       range = keys::behind(range, rows.back().key);
     }
     return {};
   }
 
-  Status undo_build(const Bytes& key) {
+  /// Nodes that are not alive finish no publish and have nothing open.
+  Status release_what_the_dead_left() {
+    ASSIGN_OR_RETURN(std::vector<DeadNode> nodes, dead_nodes(volume_));
+    for (const DeadNode& dead : nodes) {
+      Status released = release_what_was_left_by(dead);
+      if (!released && released.error().code != Code::kStale) return released;
+    }
+    return {};
+  }
+
+  Status release_what_was_left_by(const DeadNode& dead) {
+    TRY(undo_builds({}, dead.node, [&](kv::Transaction& transaction) { return check_dead(transaction, dead); }));
+    return for_each_row(keys::orphans_of(dead.node), [&](const Bytes& key) -> Status {
+      ASSIGN_OR_RETURN(keys::PairKey parts, keys::parse_pair(key));
+      return mutate([&](kv::Transaction& transaction) -> Status {
+        TRY(check_dead(transaction, dead));
+        return erase_orphan(volume_, transaction, dead, InodeId{parts.second});
+      });
+    });
+  }
+
+  Status undo_build(const Bytes& key, const Guard& guard) {
     return mutate([&](kv::Transaction& transaction) -> Status {
+      TRY(guard(transaction));
       ASSIGN_OR_RETURN(auto value, transaction.get(key));
       if (!value) return {};
       ASSIGN_OR_RETURN(BuildRow build, BuildRow::decode(value->bytes));
@@ -307,6 +344,7 @@ class Collector {
   Volume& volume_;
   const RemoveObjects& remove_objects_;
   const KeepGoing& keep_going_;
+  std::unique_ptr<CollectorTurn> turn_;
   uint64_t due_until_ms_ = 0;
   bool stopped_ = false;
   CollectReport report_;

@@ -30,6 +30,7 @@ struct Publish {
   std::optional<Bytes> inline_bytes;  // instead of chunks; implies `replaces`
   std::vector<ChangedChunk> changes;  // by index, ascending
   AttributeChange attributes;         // travel along: times, and what was set while the file was open
+  uint64_t fencings = 0;              // Membership::fencings of when the change began
 };
 
 struct Published {
@@ -42,8 +43,9 @@ struct Published {
 /// to what is there now, chunk by chunk, as if it had been written there; Stale when that would mix parts of a chunk:
 /// read the inode, and make the change again on what is there. One that replaces wins whole. The old content is queued
 /// and stays readable for the grace. A chunk neither brought nor live is Unavailable (its bytes may be gone): bring it.
-/// Works on orphans too. NotFound when the inode is gone. Invalid: `changes` leave out a chunk whose length changes
-/// with the size, or a first chunk over inline bytes.
+/// Works on orphans too. Fenced: it began before others found this node dead, and they changed the inode since.
+/// NotFound when the inode is gone. Invalid: `changes` leave out a chunk whose length changes with the size, or a first
+/// chunk over inline bytes.
 Result<Published> publish(Volume& volume, RequestId request, const Publish& change);
 
 /// A chunk whose object is to be made before a publish names it.

@@ -52,6 +52,7 @@ Bytes slot(NodeId node, uint32_t slot) { return std::move(start(kSlot).u32(node.
 Bytes node(NodeId node) { return std::move(start(kNode).u32(node.value)).take(); }
 Bytes lease(NodeId node) { return std::move(start(kLease).u32(node.value)).take(); }
 Bytes counter(CounterKind kind) { return std::move(start(kCounter).u8(static_cast<uint8_t>(kind))).take(); }
+Bytes collector() { return std::move(start(kCollector)).take(); }
 Bytes settings() { return std::move(start(kSettings)).take(); }
 
 kv::KeyRange all_of(Tag tag) { return range_of(start(tag)); }

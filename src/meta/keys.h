@@ -28,6 +28,7 @@ enum Tag : char {
   kSlot = 'Y',       // node, slot                   -> SlotRow
   kNode = 'N',       // node                         -> NodeInfo
   kLease = 'n',      // node                         -> LeaseRow
+  kCollector = 'W',  //                              -> CollectorRow
   kCounter = 'A',    // CounterKind                  -> CounterRow
   kSettings = 'F',   //                              -> VolumeSettings
 };
@@ -56,6 +57,7 @@ Bytes queue(QueueClass queue_class, uint64_t due_ms, uint64_t serial);
 Bytes slot(NodeId node, uint32_t slot);
 Bytes node(NodeId node);
 Bytes lease(NodeId node);
+Bytes collector();
 Bytes counter(CounterKind kind);
 Bytes settings();
 

@@ -36,6 +36,7 @@ Result<std::optional<Published>> publish_at_once(Volume& volume, RequestId reque
   bool needs_pages = false;
   auto earlier = run_transaction(volume, request, [&](Attempt& attempt) -> Status {
     ASSIGN_OR_RETURN(Inode base, read_file(attempt.transaction, change.inode));
+    TRY(check_not_fenced(attempt, change, base));
     std::vector<ChunkId> base_chunks;
     if (!change.replaces && !change.inline_bytes) {
       ASSIGN_OR_RETURN(base_chunks, load_chunks(attempt.transaction, base));
@@ -61,6 +62,13 @@ Result<std::optional<Published>> publish_at_once(Volume& volume, RequestId reque
 }
 
 }  // namespace
+
+Status check_not_fenced(const Attempt& attempt, const Publish& change, const Inode& base) {
+  if (attempt.fencings == change.fencings || base.generation == change.base_generation) return {};
+  return error(Code::kFenced,
+               "inode {} was changed by others while they found this node dead, and this node's change began before",
+               change.inode.value);
+}
 
 Result<Published> rebuild_published(Volume& volume, const Publish& change, const Offer& offer) {
   Published published;
@@ -111,15 +119,17 @@ Result<Published> publish(Volume& volume, RequestId request, const Publish& chan
   const Offer offer(change);
   if (request.value != 0 && volume.slots().reply_of(request.value)) return rebuild_published(volume, change, offer);
   // Which of the two it is can change while others publish to the same inode.
+  bool needs_pages = !change.inline_bytes && chunk_count(change.size) > limits::kInlineChunkIds;
   for (int attempt = 0; attempt < limits::kTransactionAttempts; ++attempt) {
-    if (!change.inline_bytes && chunk_count(change.size) > limits::kInlineChunkIds) {
-      ASSIGN_OR_RETURN(auto published, publish_pages(volume, request, change, offer));
-      if (published) return std::move(*published);
+    if (needs_pages) {
+      auto published = publish_pages(volume, request, change, offer);
+      if (!published && published.error().code == Code::kConflict) continue;
+      if (!published) return Failure(std::move(published).error());
+      if (*published) return std::move(**published);
     }
     ASSIGN_OR_RETURN(auto published, publish_at_once(volume, request, change, offer));
     if (published) return std::move(*published);
-    ASSIGN_OR_RETURN(published, publish_pages(volume, request, change, offer));
-    if (published) return std::move(*published);
+    needs_pages = true;
   }
   return error(Code::kUnavailable, "gave up publishing inode {}: others keep changing it", change.inode.value);
 }

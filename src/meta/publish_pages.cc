@@ -39,10 +39,18 @@ class PagedPublish {
         serial_(serial),
         build_key_(keys::build(volume.node(), serial)) {}
   ~PagedPublish() {
-    if (announced_) abandon();
+    if (announced_ && !undone_) abandon();
   }
 
+  /// Conflict: others found this node dead meanwhile and gave up what was built, so it begins anew.
   Result<std::optional<Published>> run() {
+    auto published = run_steps();
+    if (!published && undone_) return error(Code::kConflict, "{}", published.error().what);
+    return published;
+  }
+
+ private:
+  Result<std::optional<Published>> run_steps() {
     for (int attempt = 0; attempt < limits::kTransactionAttempts; ++attempt) {
       ASSIGN_OR_RETURN(Step planned, tolerate_changed_base(plan()));
       if (planned == Step::kBaseChanged) continue;
@@ -56,7 +64,6 @@ class PagedPublish {
     return error(Code::kUnavailable, "gave up publishing inode {}: others keep changing it", change_.inode.value);
   }
 
- private:
   enum class Step { kDone, kBaseChanged };
   struct Planned {
     PageId id;
@@ -129,8 +136,9 @@ class PagedPublish {
   /// Validates that nobody declared this publish dead.
   Status check_announced(kv::Transaction& transaction) {
     ASSIGN_OR_RETURN(auto row, transaction.get(build_key_));
-    if (!row) return error(Code::kFenced, "the publish of inode {} was undone by others", change_.inode.value);
-    return {};
+    if (row) return {};
+    undone_ = true;
+    return error(Code::kFenced, "the publish of inode {} was undone by others", change_.inode.value);
   }
 
   Status queue_pages(kv::Transaction& transaction, const std::vector<PageId>& pages) {
@@ -175,6 +183,7 @@ class PagedPublish {
       ASSIGN_OR_RETURN(Inode base, read_inode(attempt.transaction, change_.inode));
       base_changed = base.generation != base_.generation;
       if (base_changed) return error(Code::kRange, "inode {} has other content by now", change_.inode.value);
+      TRY(check_not_fenced(attempt, change_, base));
       if (announced_) {
         TRY(check_announced(attempt.transaction));
         attempt.transaction.erase(build_key_);
@@ -216,6 +225,7 @@ class PagedPublish {
   const uint64_t serial_;
   const Bytes build_key_;
   bool announced_ = false;  // the `B` row may be there
+  bool undone_ = false;     // it is not any more
 
   Inode base_;
   WholeContent content_;

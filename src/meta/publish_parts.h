@@ -12,6 +12,10 @@ namespace weir::meta {
 Result<Inode> switch_content(Volume& volume, kv::Transaction& transaction, const Inode& base,
                              const WholeContent& content, std::vector<PageId> pages, const AttributeChange& attributes);
 
+/// Others may have gone on without this node while they found it dead: what it began before does not win over what they
+/// did meanwhile. Fenced then.
+Status check_not_fenced(const Attempt& attempt, const Publish& change, const Inode& base);
+
 /// The result of a publish that an earlier life of this node did.
 Result<Published> rebuild_published(Volume& volume, const Publish& change, const Offer& offer);
 

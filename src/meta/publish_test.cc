@@ -174,6 +174,20 @@ TEST_P(PublishTest, ChunksOverInlineBytesMustIncludeTheFirst) {
   EXPECT_EQ(outcome(publish(volume(), {}, change)), "ok");
 }
 
+TEST_P(PublishTest, WhatAFencedNodeBeganDoesNotWinOverWhatOthersDidMeanwhile) {
+  const InodeId file = make_file("f").id;
+  publish_bytes(file, "old");
+  Publish change{.inode = file, .base_generation = inode(file).generation, .size = 4, .inline_bytes = "late"};
+  publish_bytes(file, "others");
+  volume().join({.epoch = 3, .fencings = 1});
+  EXPECT_EQ(publish(volume(), {}, change).error().code, Code::kFenced);
+  EXPECT_EQ(inode(file).size, 6u);
+  change.base_generation = inode(file).generation;
+  EXPECT_TRUE(publish(volume(), {}, change)) << "nobody has changed it meanwhile";
+  change.fencings = 1;
+  EXPECT_TRUE(publish(volume(), {}, change)) << "begun as a member, the last one wins";
+}
+
 TEST_P(PublishTest, MalformedChangesAreRefused) {
   Inode file = make_file("a");
   Publish change{.inode = file.id, .size = kChunk};

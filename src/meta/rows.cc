@@ -171,6 +171,18 @@ Result<SlotRow> SlotRow::decode(std::string_view bytes) {
   return row;
 }
 
+Bytes CollectorRow::encode() const { return std::move(start().u32(node.value).u64(epoch).u64(serial)).take(); }
+
+Result<CollectorRow> CollectorRow::decode(std::string_view bytes) {
+  Decoder decoder = start(bytes);
+  CollectorRow row;
+  row.node.value = decoder.u32();
+  row.epoch = decoder.u64();
+  row.serial = decoder.u64();
+  TRY(decoder.finish("collector"));
+  return row;
+}
+
 Bytes CounterRow::encode() const { return std::move(start().u64(next)).take(); }
 
 Result<CounterRow> CounterRow::decode(std::string_view bytes) {

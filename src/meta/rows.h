@@ -78,6 +78,15 @@ struct SlotRow {
   static Result<SlotRow> decode(std::string_view bytes);
 };
 
+/// Value of the `W` row: who collects garbage.
+struct CollectorRow {
+  NodeId node;
+  uint64_t epoch = 0;   // of the node
+  uint64_t serial = 0;  // of the run
+  Bytes encode() const;
+  static Result<CollectorRow> decode(std::string_view bytes);
+};
+
 /// Value of an `A` row.
 struct CounterRow {
   uint64_t next = 0;  // never handed out yet

@@ -67,7 +67,7 @@ class Mutation {
     transaction->expect(slot_->key, slot_->version);
     const Membership membership = volume_.membership();
     if (membership.version != 0) transaction->expect(keys::node(volume_.node()), membership.version);
-    Attempt attempt{*transaction, slot_->number, {}, membership.epoch};
+    Attempt attempt{*transaction, slot_->number, {}, membership.epoch, membership.fencings};
     TRY(body_(attempt));
     transaction->put(slot_->key, SlotRow{request_, false, std::move(attempt.reply)}.encode());
     auto committed = transaction->commit();

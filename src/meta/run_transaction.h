@@ -17,9 +17,10 @@ namespace weir::meta {
 /// What one attempt at a mutation works with.
 struct Attempt {
   kv::Transaction& transaction;
-  uint32_t slot = 0;   // the attempt writes the `T` rows of this slot, so that no two threads write the same
-  Bytes reply;         // recorded with the request: what the result can be rebuilt from
-  uint64_t epoch = 0;  // of this node: the attempt commits only if it is a member with this epoch still
+  uint32_t slot = 0;      // the attempt writes the `T` rows of this slot, so that no two threads write the same
+  Bytes reply;            // recorded with the request: what the result can be rebuilt from
+  uint64_t epoch = 0;     // of this node: the attempt commits only if it is a member with this epoch still
+  uint64_t fencings = 0;  // Membership::fencings
   std::vector<InodeId> directories{};  // whose `T` rows of this slot the attempt writes
 };
 /// Reads, checks and buffers changes. An error ends the operation with nothing done; Conflict starts it over. May run

@@ -32,6 +32,7 @@ class IdAllocator;
 struct Membership {
   uint64_t epoch = 0;
   kv::Version version = 0;  // 0: nobody else can take the node away, so nothing is validated
+  uint64_t fencings = 0;    // times that others found it dead in this process's life
 };
 
 /// What all metadata operations of one node on one volume share. The operations themselves are the functions of the

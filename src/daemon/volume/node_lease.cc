@@ -117,16 +117,19 @@ Result<std::unique_ptr<NodeLease>> NodeLease::take(kv::Engine& engine, const Req
     mine.process = this_process();
 
     ASSIGN_OR_RETURN(auto taken, write_taken(engine, request.node, seen, mine));
-    if (taken) return std::unique_ptr<NodeLease>(new NodeLease(engine, request, mine, *taken, clock, random));
+    if (taken)
+      return std::unique_ptr<NodeLease>(
+          new NodeLease(engine, request, mine, *taken, seen.info && seen.info->fenced, clock, random));
   }
   return error(Code::kBusy, "several processes want the volume at once; try again");
 }
 
-NodeLease::NodeLease(kv::Engine& engine, Request request, NodeInfo info, kv::Version version, Clock& clock,
-                     Random& random)
+NodeLease::NodeLease(kv::Engine& engine, Request request, NodeInfo info, kv::Version version, bool found_fenced,
+                     Clock& clock, Random& random)
     : engine_(engine),
       request_(std::move(request)),
       node_(request_.node),
+      found_fenced_(found_fenced),
       clock_(clock),
       random_(random),
       info_(std::move(info)),
@@ -157,11 +160,12 @@ NodeInfo NodeLease::info() const {
   return info_;
 }
 
-void NodeLease::set_info(const NodeInfo& info, kv::Version version) {
+void NodeLease::set_info(const NodeInfo& info, kv::Version version, bool was_fenced) {
   MutexLock lock(info_mutex_);
   info_ = info;
   version_ = version;
-  if (volume_ != nullptr) volume_->join({info_.epoch, version_});
+  if (was_fenced) ++fencings_;
+  if (volume_ != nullptr) volume_->join({info_.epoch, version_, fencings_});
 }
 
 void NodeLease::guard(meta::Volume& volume, std::function<void()> rejoined) {
@@ -169,7 +173,7 @@ void NodeLease::guard(meta::Volume& volume, std::function<void()> rejoined) {
   volume_ = &volume;
   rejoined_ = std::move(rejoined);
   MutexLock lock(info_mutex_);
-  volume.join({info_.epoch, version_});
+  volume.join({info_.epoch, version_, fencings_});
   volume.on_fenced([this] { return rejoin(); });
 }
 
@@ -205,7 +209,7 @@ Status NodeLease::change_info(const std::function<void(NodeInfo&)>& change) {
                    change_if_ours(engine_, node_, mine, clock_, random_, [&](kv::Transaction& transaction) {
                      transaction.put(meta::keys::node(node_), changed.encode());
                    }));
-  set_info(changed, version);
+  set_info(changed, version, false);
   return engine_.barrier();
 }
 
@@ -226,7 +230,7 @@ Status NodeLease::rejoin() {
     if (seen.info->process != mine.process)
       return error(Code::kFenced, "this node was taken over by {}", describe_holder(*seen.info));
     if (seen.info->epoch == mine.epoch) {
-      set_info(*seen.info, seen.info_version);
+      set_info(*seen.info, seen.info_version, false);
       return {};
     }
     mine.epoch = seen.info->epoch + 1;
@@ -236,7 +240,7 @@ Status NodeLease::rejoin() {
                  node_.value, limits::kLeaseMs / 1000, mine.epoch);
     // First, so that whoever commits with the new epoch finds what it means.
     if (rejoined_) rejoined_();
-    set_info(mine, *taken);
+    set_info(mine, *taken, true);
     return {};
   }
   return error(Code::kFenced, "this node was fenced, and several others change its row");

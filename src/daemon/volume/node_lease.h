@@ -52,19 +52,23 @@ class NodeLease {
   /// Tells other nodes where they reach this one. Fenced. Blocks.
   Status use_address(const std::string& address);
   NodeInfo info() const;
+  /// Others found the node dead before this process took it.
+  bool found_fenced() const { return found_fenced_; }
 
  private:
-  NodeLease(kv::Engine& engine, Request request, NodeInfo info, kv::Version version, Clock& clock, Random& random);
+  NodeLease(kv::Engine& engine, Request request, NodeInfo info, kv::Version version, bool found_fenced, Clock& clock,
+            Random& random);
   Status renew();
   Status leave();
   Status rejoin();
   Status change_info(const std::function<void(NodeInfo&)>& change);
-  void set_info(const NodeInfo& info, kv::Version version);
+  void set_info(const NodeInfo& info, kv::Version version, bool was_fenced);
   void run();
 
   kv::Engine& engine_;
   const Request request_;
   const NodeId node_;
+  const bool found_fenced_;
   Clock& clock_;
   Random& random_;
   meta::Volume* volume_ = nullptr;
@@ -74,7 +78,8 @@ class NodeLease {
   mutable Mutex info_mutex_;
   NodeInfo info_ GUARDED_BY(info_mutex_);
   kv::Version version_ GUARDED_BY(info_mutex_);  // of the `N` row with it
-  uint64_t renewals_ = 0;                        // of the renewing thread
+  uint64_t fencings_ GUARDED_BY(info_mutex_) = 0;
+  uint64_t renewals_ = 0;  // of the renewing thread
   Mutex mutex_;
   ConditionVariable wake_;
   bool stopping_ GUARDED_BY(mutex_) = false;
