@@ -230,6 +230,42 @@ class Fleet:
         return json.loads(done.stdout)
 
 
+class OpenFile:
+    """A file that a process of its own has open. Whoever starts programs may not have files of a stopped node open: what
+    it starts closes them first, and waits for that node."""
+
+    PROGRAM = """
+import sys
+with open(sys.argv[1], sys.argv[2], buffering=0) as file:
+    print("open", flush=True)
+    for line in sys.stdin:
+        file.write(bytes.fromhex(line))
+        print("written", flush=True)
+"""
+
+    def __init__(self, path, mode):
+        self.process = subprocess.Popen(  # pylint: disable=consider-using-with
+            (sys.executable, "-c", self.PROGRAM, path, mode), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._expect("open")
+
+    def write(self, content):
+        self.process.stdin.write(content.hex() + "\n")
+        self.process.stdin.flush()
+        self._expect("written")
+
+    def close(self, timeout_s=60):
+        """Raises where close() failed."""
+        self.process.stdin.close()
+        self.process.stdout.close()
+        if self.process.wait(timeout_s) != 0:
+            raise AssertionError("a file could not be closed")
+
+    def _expect(self, word):
+        line = self.process.stdout.readline().strip()
+        if line != word:
+            raise AssertionError(f"a process that holds a file said {line!r}, not {word}")
+
+
 def write(path, content):
     with open(path, "wb") as file:
         file.write(content)
