@@ -27,7 +27,7 @@ NAMES = PLACE_NAMES + RENAMED_NAMES
 LOCKS = ("flock", "fcntl")
 WORKERS = 3
 STEPS = 25
-TOKENS_A_WORKER_MAX = 100
+TOKENS_A_WORKER_MAX = 80
 # Inline in the metadata, small, and images of one and of two chunks.
 SIZES = (2_000, 50_000, 300_000, 5_000_000)
 LOCK_SECONDS_MAX = 60
@@ -50,7 +50,7 @@ class Worker:
 
     def __init__(self, history, node, number):
         self.history, self.node, self.number = history, node, number
-        self.index = history.nodes.index(node) * WORKERS + number
+        self.index = history.nodes.index(node) * (WORKERS + 1) + number
         self.random = random.Random(f"{history.seed}.{self.index}")
         self.top = os.path.join(history.tops[node], history.name)
         self.tokens = 0
@@ -64,13 +64,22 @@ class Worker:
     def work(self):
         pause_s = self.random.choice((0, 0.01, 0.04, 0.1))
         for lock in self.history.locks:
-            self.counters[lock] = os.open(self.path(lock), os.O_RDWR)
+            self.open_counter(lock)
         for _ in range(self.history.steps):
             step = self.random.choice(self.steps())
             self.say(begin=step.__name__, at=time.monotonic())
             step()
             time.sleep(self.random.expovariate(1 / pause_s) if pause_s else 0)
         self.say(done=True)
+
+    def open_counter(self, lock):
+        """Once, or again after it failed."""
+        old = self.counters.pop(lock, None)
+        with contextlib.suppress(OSError):
+            if old is not None:
+                os.close(old)
+        with contextlib.suppress(OSError):
+            self.counters[lock] = os.open(self.path(lock), os.O_RDWR)
 
     def steps(self):
         often = [self.read, self.read, self.read, self.stat, self.list]
@@ -112,6 +121,8 @@ class Worker:
         except OSError as failure:
             event.result = "absent" if failure.errno == errno.ENOENT else errno.errorcode.get(failure.errno, "?")
         event.end = time.monotonic()
+        if event.result not in ("ok", "absent"):
+            time.sleep(0.1)  # a node that is gone for a while shall not use up all steps
         if kind in ("create", "rename", "unlink") and (event.other or event.name) in NAMES:
             self.history.hot[0] = NAMES.index(event.other or event.name)
         if event.result == "ok" and kind in ("read", "stat"):
@@ -135,7 +146,9 @@ class Worker:
         os.close(done)
 
     def read(self):
-        name = self.name()
+        self.open_and_read(self.name())
+
+    def open_and_read(self, name):
         self.call("read", lambda: os.open(self.path(name), os.O_RDONLY), name=name)
 
     def stat(self):
@@ -212,7 +225,7 @@ class Worker:
     def hold(self):
         """Counts under a lock, through a descriptor that was opened before it."""
         kind = self.random.choice(self.history.locks)
-        descriptor = self.counters[kind]
+        descriptor = self.counters.get(kind, -1)
         lock = fcntl.flock if kind == "flock" else fcntl.lockf
         shared = self.random.random() < 0.25
         hold = Hold(self.node, 0, 0, 0, shared=shared)
@@ -231,6 +244,7 @@ class Worker:
             hold.certain = False
             hold.start, hold.end = hold.start or time.monotonic(), time.monotonic()
             self.say(failed=f"{self.node}: counting under {kind}: {failure}", start=hold.start, end=hold.end)
+            self.open_counter(kind)
         finally:
             signal.alarm(0)
         self.say(hold=asdict(hold), lock=kind)
@@ -301,7 +315,15 @@ class History:
                 break
             time.sleep(0.005)
         if wrong:
-            raise AssertionError(f"history {self.seed}: {'; '.join(wrong)}; it was doing {self._last_steps()}")
+            raise AssertionError(f"history {self.seed}: {'; '.join(wrong)}; last steps {self._last_steps()}")
+
+    def look_again(self):
+        """After all is over: what every node says of every name."""
+        for node in self.nodes:
+            worker = Worker(self, node, WORKERS)
+            with open(self.log(worker.index), "a", encoding="utf-8") as worker.log:
+                for name in NAMES:
+                    worker.open_and_read(name)
 
     def kill(self):
         """Those in calls that do not return stay."""
@@ -336,7 +358,7 @@ class History:
         return events, sizes, holds, failures
 
     def logs(self):
-        return [self.log(index) for index in range(len(self.nodes) * WORKERS)]
+        return [self.log(index) for index in range(len(self.nodes) * (WORKERS + 1)) if os.path.exists(self.log(index))]
 
     def remove_logs(self):
         for log in self.logs():
@@ -370,20 +392,26 @@ class Judgement:
         self.unjudged += verdict.unjudged
         self.states += verdict.states
 
-    def _disturbed(self, node, start, end):
-        return any(each.node == node and each.start <= end and start <= each.end for each in self.history.disturbances)
+    def _disturbed(self, node, start, end, gone=False):
+        """`node`, or any where that is None."""
+        return any(node in (None, each.node) and each.start <= end and start <= each.end and (each.gone or not gone)
+                   for each in self.history.disturbances)
 
     def _settle(self, event, sizes):
         if event.kind == "read" and event.result == "ok" and event.token:
             if not event.whole or event.size > sizes.get(event.token, event.size):
                 event.token = "mixture"
             event.whole = event.size == sizes.get(event.token)
+        until = max(event.end, event.until)
+        if event.kind == "publish" and event.result == "ok":
+            event.weak = any(each.node == event.node and each.fenced and each.start <= until for each in self.history.disturbances)
+        if event.result == "absent" and self._disturbed(event.node, event.start, until, gone=True):
+            event.result = "unknown"
         if event.result in ("ok", "absent"):
-            if event.kind == "publish" and event.result == "ok":
-                event.weak = any(each.node == event.node and each.fenced and each.start <= event.end
-                                 for each in self.history.disturbances)
             return
-        if not self._disturbed(event.node, event.start, max(event.end, event.until)):
+        # What only a disturbed node has, others cannot read meanwhile.
+        whose = None if event.kind == "read" else event.node
+        if not self._disturbed(whose, event.start, until):
             self.violations.append(f"a call failed: {event}")
         event.result = "unknown"
 

@@ -58,12 +58,13 @@ CHANGES = ("create", "publish", "rename", "unlink")
 
 @dataclass
 class Disturbance:
-    """`node` was stopped, cut off or killed, and, if `fenced`, for so long that others took it for dead."""
+    """`node` was stopped, cut off or killed; `gone`: its mount was not there; `fenced`: so long that others took it for dead."""
 
     node: str
     start: float
     end: float
     fenced: bool = False
+    gone: bool = False
 
 
 @dataclass

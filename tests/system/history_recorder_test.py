@@ -66,6 +66,7 @@ class Recorder(unittest.TestCase):
         for seed in range(self.seed, self.seed + HISTORIES):
             history = History({"a": top, "b": top, "c": top}, logs, seed, LOCKS, in_place=False).start()
             history.join()
+            history.look_again()
             judgement = Judgement(history)
             self.assertEqual(judgement.violations, [], judgement.report())
             judged += judgement.judged
@@ -82,6 +83,7 @@ class Recorder(unittest.TestCase):
                     os.makedirs(os.path.join(top, f"history-{seed}"), exist_ok=True)
                 history = History(tops, logs, seed).start()
                 history.join()
+                history.look_again()
                 self.assertNotEqual(Judgement(history).violations, [], f"seed {seed}")
 
 
