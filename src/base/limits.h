@@ -80,6 +80,11 @@ inline constexpr uint32_t kSharedContentsKept = 64;  // whose memory stays when 
 inline constexpr uint32_t kSharedDrafts = 65536;     // staged
 inline constexpr uint32_t kSharedLocks = 1u << 18;
 
+// Volumes that several nodes share (docs/consistency.md, "Several nodes").
+inline constexpr size_t kToldNames = 65536;   // inodes that the kernel was told of in some seconds
+inline constexpr size_t kKeptPages = 65536;   // inodes of which the kernel may have kept pages
+inline constexpr size_t kLookedAtOnce = 256;  // inodes of open files, in one read
+
 // Supervisor (docs/supervisor.md).
 inline constexpr size_t kSupervisorMessageBytes = 64u << 10;
 inline constexpr size_t kSupervisorDescriptors = kFuseWorkersMax + 4;  // of one message

@@ -81,8 +81,9 @@ fuse_attr encode_attributes(const vfs::Attributes& attributes) {
 fuse_entry_out encode_entry(const vfs::Entry& entry, const vfs::Lifetimes& lifetimes) {
   fuse_entry_out out{};
   out.nodeid = entry.node.value;
-  set_lifetime(lifetimes.entry_ms, &out.entry_valid, &out.entry_valid_nsec);
-  set_lifetime(lifetimes.attributes_ms, &out.attr_valid, &out.attr_valid_nsec);
+  const bool fleeting = entry.fleeting || entry.attributes.fleeting;
+  set_lifetime(entry.fleeting ? 0 : lifetimes.entry_ms, &out.entry_valid, &out.entry_valid_nsec);
+  set_lifetime(fleeting ? 0 : lifetimes.attributes_ms, &out.attr_valid, &out.attr_valid_nsec);
   out.attr = encode_attributes(entry.attributes);
   return out;
 }

@@ -7,6 +7,7 @@
 #include "meta/collector_turn.h"
 #include "meta/dead_nodes.h"
 #include "meta/keys.h"
+#include "meta/pins.h"
 #include "meta/reference.h"
 #include "meta/removal.h"
 #include "meta/rows.h"
@@ -147,19 +148,30 @@ class Collector {
     });
   }
 
+  /// Where only one node is, what it has open is no content that is superseded.
+  Result<bool> is_kept(kv::Transaction& transaction, const QueueItem& item) {
+    if (!volume_.engine().capabilities().shared) return false;
+    return is_pinned(transaction, item.row.inode, item.row.generation);
+  }
+
+  /// What a node has open still keeps its entry.
   Status release_content(const QueueItem& item) {
+    bool pinned = false;
     for (PageId page : item.row.pages) {
-      TRY(release_page(page));
+      TRY(release_page(item, page, pinned));
+      if (pinned) return {};
       if (!keep_going()) return {};  // the entry stays; pages that are gone are passed over next time
     }
     return release_references(item);
   }
 
   /// Erases a page with its references. A page that is in use after all is a sign of a broken database.
-  Status release_page(PageId page) {
+  Status release_page(const QueueItem& item, PageId page, bool& pinned) {
     uint64_t erased = 0, condemned = 0;
     TRY(mutate([&](kv::Transaction& transaction) -> Status {
       erased = condemned = 0;
+      ASSIGN_OR_RETURN(pinned, is_kept(transaction, item));
+      if (pinned) return {};
       const Bytes key = keys::page(page);
       ASSIGN_OR_RETURN(auto value, transaction.get(key));
       if (!value) return {};
@@ -188,6 +200,8 @@ class Collector {
     uint64_t erased = 0, condemned = 0;
     TRY(mutate([&](kv::Transaction& transaction) -> Status {
       erased = condemned = 0;
+      ASSIGN_OR_RETURN(const bool pinned, is_kept(transaction, item));
+      if (pinned) return {};
       transaction.erase(item.key);
       if (item.row.references.empty()) return {};
       std::vector<Bytes> row_keys;

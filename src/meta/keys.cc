@@ -45,6 +45,10 @@ Bytes duty(const ChunkId& chunk, NodeId node) {
 }
 Bytes build(NodeId node, uint64_t publish) { return std::move(start(kBuild).u64(node.value).u64(publish)).take(); }
 Bytes orphan(NodeId node, InodeId inode) { return std::move(start(kOrphan).u64(node.value).u64(inode.value)).take(); }
+Bytes pin(InodeId inode, uint64_t generation, NodeId node) {
+  return std::move(start(kPin).u64(inode.value).u64(generation).u32(node.value)).take();
+}
+Bytes pin_guard(InodeId inode) { return std::move(start(kPin).u64(inode.value)).take(); }
 Bytes queue(QueueClass queue_class, uint64_t due_ms, uint64_t serial) {
   return std::move(start(kQueue).u8(static_cast<uint8_t>(queue_class)).u64(due_ms).u64(serial)).take();
 }
@@ -67,6 +71,7 @@ kv::KeyRange references_of(const ChunkId& chunk) { return range_of(std::move(sta
 kv::KeyRange duties_of(const ChunkId& chunk) { return range_of(std::move(start(kDuty).raw(chunk.bytes()))); }
 kv::KeyRange builds_of(NodeId node) { return range_of(std::move(start(kBuild).u64(node.value))); }
 kv::KeyRange orphans_of(NodeId node) { return range_of(std::move(start(kOrphan).u64(node.value))); }
+kv::KeyRange pins_of(InodeId inode) { return behind(kv::KeyRange::prefix(pin_guard(inode)), pin_guard(inode)); }
 kv::KeyRange queue_of(QueueClass queue_class) {
   return range_of(std::move(start(kQueue).u8(static_cast<uint8_t>(queue_class))));
 }
@@ -147,6 +152,19 @@ Result<DutyKey> parse_duty(std::string_view key) {
   DutyKey parts;
   parts.chunk = chunk_of(decoder);
   parts.node.value = decoder.u32();
+  TRY(finish(decoder, key));
+  return parts;
+}
+
+Result<PinKey> parse_pin(std::string_view key) {
+  Decoder decoder = parts_of(key);
+  PinKey parts;
+  parts.inode.value = decoder.u64();
+  parts.is_guard = decoder.remaining() == 0;
+  if (!parts.is_guard) {
+    parts.generation = decoder.u64();
+    parts.node.value = decoder.u32();
+  }
   TRY(finish(decoder, key));
   return parts;
 }

@@ -24,6 +24,7 @@ enum Tag : char {
   kDuty = 'H',       // chunk, node                  -> MarkRow
   kBuild = 'B',      // node, publish                -> BuildRow
   kOrphan = 'O',     // node, inode                  -> MarkRow
+  kPin = 'S',        // inode, generation, node      -> PinRow; inode alone: the guard of these, MarkRow
   kQueue = 'Q',      // QueueClass, due_ms, serial   -> QueueRow
   kSlot = 'Y',       // node, slot                   -> SlotRow
   kNode = 'N',       // node                         -> NodeInfo
@@ -53,6 +54,8 @@ Bytes reference(const ChunkId& chunk, OwnerKind kind, uint64_t owner);
 Bytes duty(const ChunkId& chunk, NodeId node);
 Bytes build(NodeId node, uint64_t publish);
 Bytes orphan(NodeId node, InodeId inode);
+Bytes pin(InodeId inode, uint64_t generation, NodeId node);
+Bytes pin_guard(InodeId inode);
 Bytes queue(QueueClass queue_class, uint64_t due_ms, uint64_t serial);
 Bytes slot(NodeId node, uint32_t slot);
 Bytes node(NodeId node);
@@ -73,6 +76,8 @@ kv::KeyRange references_of(const ChunkId& chunk);
 kv::KeyRange duties_of(const ChunkId& chunk);
 kv::KeyRange builds_of(NodeId node);
 kv::KeyRange orphans_of(NodeId node);
+/// Without the guard.
+kv::KeyRange pins_of(InodeId inode);
 kv::KeyRange queue_of(QueueClass queue_class);
 /// What is left of `range` behind `key`.
 kv::KeyRange behind(const kv::KeyRange& range, std::string_view key);
@@ -100,6 +105,12 @@ struct DutyKey {
   ChunkId chunk;
   NodeId node;
 };
+struct PinKey {
+  InodeId inode;
+  bool is_guard = false;  // then without the rest
+  uint64_t generation = 0;
+  NodeId node;
+};
 struct QueueKey {
   QueueClass queue_class = QueueClass::kContent;
   uint64_t due_ms = 0;
@@ -113,6 +124,7 @@ Result<XattrKey> parse_xattr(std::string_view key);
 Result<ChunkId> parse_chunk(std::string_view key);
 Result<ReferenceKey> parse_reference(std::string_view key);
 Result<DutyKey> parse_duty(std::string_view key);
+Result<PinKey> parse_pin(std::string_view key);
 Result<QueueKey> parse_queue(std::string_view key);
 
 }  // namespace weir::meta::keys

@@ -112,6 +112,21 @@ Result<MarkRow> MarkRow::decode(std::string_view bytes) {
   return MarkRow();
 }
 
+Bytes PinRow::encode() const {
+  Encoder encoder = start();
+  encoder.u32(first_epoch).raw(inode);
+  return std::move(encoder).take();
+}
+
+Result<PinRow> PinRow::decode(std::string_view bytes) {
+  Decoder decoder = start(bytes);
+  PinRow row;
+  row.first_epoch = decoder.u32();
+  row.inode = Bytes(decoder.raw(decoder.remaining()));
+  TRY(decoder.finish("pin"));
+  return row;
+}
+
 Bytes BuildRow::encode() const {
   Encoder encoder = start();
   encoder.u64(inode.value);

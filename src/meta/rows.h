@@ -42,6 +42,14 @@ struct MarkRow {
   static Result<MarkRow> decode(std::string_view bytes);
 };
 
+/// Value of an `S` row: what the node needs to go on with the content that it has open.
+struct PinRow {
+  uint32_t first_epoch = 0;  // of the node ids by which the node's kernel knows it
+  Bytes inode;               // the inode as it was then: Inode::encode()
+  Bytes encode() const;
+  static Result<PinRow> decode(std::string_view bytes);
+};
+
 /// Value of a `B` row.
 struct BuildRow {
   InodeId inode;

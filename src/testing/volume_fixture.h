@@ -36,7 +36,16 @@ namespace weir::testing {
 using vfs::HandleId;
 using vfs::KernelNode;
 
+/// What several nodes have in common.
+struct SharedParts {
+  kv::MemoryEngine engine{true};
+  SystemClock clock;
+  object::MemoryStore store{clock};
+};
+
 struct VolumeOptions {
+  SharedParts* shared = nullptr;  // with other volumes, each a node of its own; null: one node
+  NodeId node{1};
   bool on_disk = false;   // RocksDB and a directory store; else memory engine and memory store
   std::string directory;  // of all that is on disk; empty: a temporary one
   uint64_t cache_bytes = uint64_t{8} << 30;
@@ -77,7 +86,7 @@ class TestVolume {
   std::vector<ManifestId>& lost() { return lost_; }
 
   void start() {
-    volume_ = must(meta::Volume::open(*engine_, NodeId{1}, clock_, random_));
+    volume_ = must(meta::Volume::open(*engine_, options_.node, clock_, random_));
     cache::Options cache;
     cache.directory = cache_directory();
     cache.volume_id = kVolumeId;
@@ -265,14 +274,22 @@ class TestVolume {
   static constexpr const char* kVolumeId = "00112233445566778899aabbccddeeff";
 
   void open_engine() {
+    if (options_.shared != nullptr) {
+      engine_ = std::shared_ptr<kv::Engine>(&options_.shared->engine, [](kv::Engine*) {});
+      if (options_.node != NodeId{1}) return;
+      return format();
+    }
     if (!options_.on_disk) {
-      engine_ = std::make_unique<kv::MemoryEngine>();
+      engine_ = std::make_shared<kv::MemoryEngine>();
     } else if (auto opened = kv::open_rocksdb(options_.directory + "/meta", false)) {
       engine_ = std::move(*opened);
       return;
     } else {
       engine_ = must(kv::open_rocksdb(options_.directory + "/meta", true));
     }
+    format();
+  }
+  void format() {
     VolumeSettings settings;
     settings.volume_id = kVolumeId;
     settings.incarnation = std::string(32, '2');
@@ -280,7 +297,9 @@ class TestVolume {
     CHECK(meta::Volume::format(*engine_, settings, 0, 0, clock_));
   }
   void open_store() {
-    if (options_.on_disk)
+    if (options_.shared != nullptr)
+      plain_store_ = std::shared_ptr<object::ObjectStore>(&options_.shared->store, [](object::ObjectStore*) {});
+    else if (options_.on_disk)
       plain_store_ = must(object::DirectoryStore::create(options_.directory + "/store", "marker", clock_));
     else
       plain_store_ = std::make_unique<object::MemoryStore>(clock_);
@@ -291,8 +310,8 @@ class TestVolume {
   VolumeOptions options_;
   SystemClock clock_;
   SystemRandom random_;
-  std::unique_ptr<kv::Engine> engine_;
-  std::unique_ptr<object::ObjectStore> plain_store_;
+  std::shared_ptr<kv::Engine> engine_;
+  std::shared_ptr<object::ObjectStore> plain_store_;
   std::unique_ptr<object::FaultyStore> store_;
   std::unique_ptr<meta::Volume> volume_;
   std::unique_ptr<cache::Cache> cache_;

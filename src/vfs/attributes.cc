@@ -6,6 +6,7 @@
 #include "vfs/bring.h"
 #include "vfs/core.h"
 #include "vfs/filesystem.h"
+#include "vfs/foreign.h"
 #include "vfs/opens.h"
 #include "vfs/publisher.h"
 
@@ -27,8 +28,14 @@ Status truncate(Core& core, File& file, uint64_t size) {
 
 Result<Attributes> Filesystem::get_attributes(KernelNode node) {
   const uint64_t begun = core_->publications;
-  ASSIGN_OR_RETURN(Inode inode, meta::get_inode(core_->volume, node.inode()));
-  Attributes attributes = core_->attributes_of(inode, begun);
+  auto inode = meta::get_inode(core_->volume, node.inode());
+  if (!inode && inode.error().code == Code::kNotFound) {
+    // Another node removed it, and here it is open.
+    if (auto shown = core_->attributes_shown(node)) return *shown;
+  }
+  if (!inode) return Failure(inode.error());
+  if (core_->shared) see(*core_, *inode);
+  Attributes attributes = core_->attributes_of(*inode, begun, node);
   attributes.fleeting = core_->is_former(node);
   return attributes;
 }
@@ -45,6 +52,8 @@ Result<Attributes> Filesystem::set_attributes(const Caller& caller, KernelNode n
   if (wanted.size && !change.mtime_ns) change.mtime_ns = now_ns;
   change.ctime_ns = wanted.ctime_ns;
 
+  if (core_->shared && wanted.size)
+    if (auto inode = meta::get_inode(core_->volume, node.inode())) see(*core_, *inode);
   FileRef file = wanted.size ? core_->files.acquire(node.inode()) : core_->files.find(node.inode());
   Status done;
   if (wanted.size) done = truncate(*core_, *file, *wanted.size);
@@ -61,8 +70,8 @@ Result<Attributes> Filesystem::set_attributes(const Caller& caller, KernelNode n
   const uint64_t begun = core_->publications;
   Result<Inode> inode = done ? meta::set_attributes(core_->volume, core_->request(caller), node.inode(), change)
                              : Result<Inode>(Failure(done.error()));
-  Result<Attributes> attributes =
-      inode ? Result<Attributes>(core_->attributes_of(*inode, begun)) : Result<Attributes>(Failure(inode.error()));
+  Result<Attributes> attributes = inode ? Result<Attributes>(core_->attributes_of(*inode, begun, node))
+                                        : Result<Attributes>(Failure(inode.error()));
   if (attributes) attributes->fleeting = core_->is_former(node);
   core_->let_go(std::move(file));
   return attributes;

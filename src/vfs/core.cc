@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "model/chunk.h"
+#include "vfs/foreign.h"
 #include "vfs/janitor.h"
 #include "vfs/uploader.h"
 
@@ -72,6 +73,7 @@ Core::Core(meta::Volume& a_volume, cache::Cache& a_cache, object::ObjectStore& a
       cache(a_cache),
       store(a_store),
       options(an_options),
+      shared(an_options.shared.value_or(a_volume.engine().capabilities().shared)),
       memory(std::move(shared_memory)),
       fetcher(volume, cache, store, buffers, options.read_timeout_ms),
       filler(fetcher, options.fetch_threads),
@@ -79,6 +81,7 @@ Core::Core(meta::Volume& a_volume, cache::Cache& a_cache, object::ObjectStore& a
       handles(memory->handles()),
       locks(&memory->locks()),
       stale_opens(volume.clock()),
+      told_names(volume.clock(), std::max(an_options.lifetimes.entry_ms, an_options.lifetimes.attributes_ms)),
       request_base_(request_base_of(volume, memory->session())) {}
 
 Core::~Core() = default;
@@ -100,6 +103,14 @@ Result<std::shared_ptr<Version>> Core::version_of(File& file) {
     if (file.version) return file.version;
   }
   ASSIGN_OR_RETURN(Inode inode, meta::get_inode(volume, file.id));
+  return version_of(file, inode);
+}
+
+Result<std::shared_ptr<Version>> Core::version_of(File& file, const Inode& inode) {
+  {
+    MutexLock lock(file.mutex);
+    if (file.version) return file.version;
+  }
   if (inode.type == FileType::kDirectory) return error(Code::kIsDirectory, "inode {} is a directory", inode.id.value);
   if (inode.type != FileType::kFile) return error(Code::kInvalid, "inode {} is not a regular file", inode.id.value);
   ASSIGN_OR_RETURN(auto version, Version::load(sources(), inode));
@@ -107,9 +118,17 @@ Result<std::shared_ptr<Version>> Core::version_of(File& file) {
   if (!file.version) {
     file.version = std::move(version);
     file.generation = inode.generation;
+    if (shared) file.loaded = std::make_shared<const Inode>(inode);
   }
   if (inode.link_count == 0) file.orphan = true;
   return file.version;
+}
+
+void Core::published_here(File& file, std::shared_ptr<Version> version, const Inode& inode) {
+  told_names.changed_here(file.id, file.generation, inode.generation);
+  file.version = std::move(version);
+  file.generation = inode.generation;
+  if (shared) file.loaded = std::make_shared<const Inode>(inode);
 }
 
 uint16_t Core::epoch_of(InodeId inode) {
@@ -129,17 +148,55 @@ bool Core::is_former(KernelNode node) {
   return epochs_in_use && files.in_use(node.inode()) && node.epoch() != epoch_of(node.inode());
 }
 
-Attributes Core::attributes_of(const Inode& inode, uint64_t begun) {
+Entry Core::entry_of(const Inode& inode, uint64_t begun) {
+  if (shared) see(*this, inode);
+  const KernelNode node = KernelNode::of(inode.id, epoch_of(inode.id));
+  return {node, attributes_of(inode, begun, node)};
+}
+
+Entry Core::entry_of(const Inode& inode, uint64_t begun, InodeId parent, std::string_view name) {
+  Entry entry = entry_of(inode, begun);
+  if (shared && inode.type == FileType::kFile)
+    entry.fleeting = !told_names.tell(inode.id, inode.generation, parent, name);
+  return entry;
+}
+
+void Core::show_own(File& file, const Inode& inode, Attributes& attributes) {
+  if (file.draft && file.draft->changed()) return add_draft(*file.draft, attributes);
+  if (!file.loaded || file.generation >= inode.generation) return;
+  const Attributes own = published_attributes(*file.loaded);
+  attributes.size = own.size;
+  attributes.blocks_512 = own.blocks_512;
+  attributes.mtime_ns = own.mtime_ns;
+}
+
+Attributes Core::attributes_of(const Inode& inode, uint64_t begun, KernelNode node) {
   Attributes attributes = published_attributes(inode);
   if (inode.type != FileType::kFile) return attributes;
-  if (FileRef file = files.find(inode.id)) {
+  bool is_old = false;
+  if (FileRef file = files.find(node)) {
     {
       MutexLock lock(file->mutex);
-      if (file->draft && file->draft->changed()) add_draft(*file->draft, attributes);
+      show_own(*file, inode, attributes);
     }
+    is_old = shared && !files.is_current(*file);
     let_go(std::move(file));
   }
-  return publications == begun ? attributes : attributes_again(attributes);
+  return is_old || publications == begun ? attributes : attributes_again(attributes);
+}
+
+std::optional<Attributes> Core::attributes_shown(KernelNode node) {
+  FileRef file = shared ? files.find(node) : FileRef();
+  if (!file) return std::nullopt;
+  std::optional<Attributes> attributes;
+  {
+    MutexLock lock(file->mutex);
+    if (file->loaded) attributes = published_attributes(*file->loaded);
+    if (attributes && file->draft && file->draft->changed()) add_draft(*file->draft, *attributes);
+  }
+  let_go(std::move(file));
+  if (attributes) attributes->link_count = 0;
+  return attributes;
 }
 
 Attributes Core::attributes_again(const Attributes& before) {
@@ -151,9 +208,8 @@ Attributes Core::attributes_again(const Attributes& before) {
     if (!inode) break;
     attributes = published_attributes(*inode);
     MutexLock lock(file->mutex);
-    const bool changed = file->draft && file->draft->changed();
-    if (changed) add_draft(*file->draft, attributes);
-    current = changed || file->generation <= inode->generation;
+    show_own(*file, *inode, attributes);
+    current = (file->draft && file->draft->changed()) || file->generation <= inode->generation;
   }
   let_go(std::move(file));
   return attributes;
@@ -162,12 +218,19 @@ Attributes Core::attributes_again(const Attributes& before) {
 void Core::let_go(FileRef file) {
   if (!file) return;
   std::shared_ptr<File> kept = file.shared();
-  if (!file.reset()) return;
+  const FileRef::Last last = file.reset();
+  if (!last.of_file) return;
+  std::optional<uint64_t> pinned;
+  bool orphan = false;
   {
     MutexLock lock(kept->mutex);
     if (std::exchange(kept->publication_open, false)) --open_publications;
-    if (!kept->orphan) return;
+    if (kept->gone && kept->draft) drop_after_barrier(kept->draft->take_leftovers());
+    pinned = std::exchange(kept->pinned, std::nullopt);
+    orphan = kept->orphan && last.of_inode;
   }
+  if (pinned) unpin(*this, kept->id, *pinned);
+  if (!orphan) return;
   Status released = meta::release_orphan(volume, {}, kept->id);
   if (!released && released.error().code != Code::kNotFound)
     log::warning("cannot erase the unlinked inode {}; the next start does: {}", kept->id.value, released.error().what);
@@ -176,12 +239,15 @@ void Core::let_go(FileRef file) {
 void Core::removed(const meta::Removed& removed) {
   if (removed.gone || removed.inode.link_count > 0 || removed.inode.type == FileType::kDirectory) return;
   // It was in use when it lost its name. If it is no more by now, this reference is its last user.
-  FileRef file = files.acquire(removed.inode.id);
-  {
-    MutexLock lock(file->mutex);
-    file->orphan = true;
+  FileRef current = files.acquire(removed.inode.id);
+  for (FileRef& file : files.all_of(removed.inode.id)) {
+    {
+      MutexLock lock(file->mutex);
+      file->orphan = true;
+    }
+    let_go(std::move(file));
   }
-  let_go(std::move(file));
+  let_go(std::move(current));
 }
 
 void Core::keep_unpublished(FileRef file) {

@@ -14,8 +14,10 @@
 #include "vfs/filesystem.h"
 #include "vfs/filler.h"
 #include "vfs/handle_table.h"
+#include "vfs/kept_pages.h"
 #include "vfs/lock_table.h"
 #include "vfs/stale_opens.h"
+#include "vfs/told_names.h"
 
 namespace weir::vfs {
 
@@ -44,16 +46,24 @@ class Core {
 
   /// The published content of the file, loaded if it is not yet. NotFound: the inode is gone.
   Result<std::shared_ptr<Version>> version_of(File& file);
-  /// `inode` as stat shows it: with the size and times of unpublished writes. `begun` is what `publications` was before
-  /// `inode` was read: what was a draft then may be published since, and is read again.
-  Attributes attributes_of(const Inode& inode, uint64_t begun);
-  Entry entry_of(const Inode& inode, uint64_t begun) {
-    return {KernelNode::of(inode.id, epoch_of(inode.id)), attributes_of(inode, begun)};
-  }
+  /// The same; `inode` is what would be read.
+  Result<std::shared_ptr<Version>> version_of(File& file, const Inode& inode);
+  /// `inode` as stat shows it: with the size and times of unpublished writes, or, by the node id of an older content,
+  /// with those of that. `begun` is what `publications` was before `inode` was read: what was a draft then may be
+  /// published since, and is read again.
+  Attributes attributes_of(const Inode& inode, uint64_t begun, KernelNode node);
+  /// What the kernel is told of an inode by a name.
+  Entry entry_of(const Inode& inode, uint64_t begun, InodeId parent, std::string_view name);
+  /// The same without a name.
+  Entry entry_of(const Inode& inode, uint64_t begun);
+  /// What the node id's open file showed last; nothing if it is not open. Of an inode that another node removed.
+  std::optional<Attributes> attributes_shown(KernelNode node);
   /// Of the node id by which the kernel shall know the inode.
   uint16_t epoch_of(InodeId inode);
   /// The kernel knows the inode by a newer node id.
   bool is_former(KernelNode node);
+  /// Takes note of published content of this node's. Requires: `file.generation` is that of before.
+  void published_here(File& file, std::shared_ptr<Version> version, const Inode& inode) REQUIRES(file.mutex);
   /// The user lets go of the file; the last one of an orphan erases it.
   void let_go(FileRef file);
   /// A file lost a name, as `removed` says: if it is still in use it goes when its last user does.
@@ -70,6 +80,7 @@ class Core {
   cache::Cache& cache;
   object::ObjectStore& store;
   const FilesystemOptions options;
+  const bool shared;  // other nodes may change the volume
   const std::shared_ptr<SharedMemory> memory;
   ChunkBuffers buffers;
   Fetcher fetcher;
@@ -86,14 +97,19 @@ class Core {
   std::atomic<BackingFiles*> backing_files = nullptr;  // null: the kernel cannot, or must not
   std::atomic<bool> direct_writes = false;             // as OpenModes::Wish
   std::atomic<bool> said_no_passthrough = false;
+  std::atomic<bool> superseded = false;     // open content, by another node, and the janitor has not looked yet
   std::atomic<bool> epochs_in_use = false;  // some node id has or had an epoch other than 0
   StaleOpens stale_opens;
+  ToldNames told_names;                // where `shared`
+  KeptPages kept_pages;                // the same
   Mutex collecting;                    // one collector at a time
   std::unique_ptr<Uploader> uploader;  // null when options.upload is false
   std::unique_ptr<Janitor> janitor;
 
  private:
   Attributes attributes_again(const Attributes& before);
+  /// Size and times of what the node id shows, if that is not what is published.
+  void show_own(File& file, const Inode& inode, Attributes& attributes) REQUIRES(file.mutex);
 
   const uint64_t request_base_;
   mutable Mutex mutex_;

@@ -43,7 +43,7 @@ Status Filesystem::read_directory(KernelNode node, uint64_t cookie, bool plus,
     ASSIGN_OR_RETURN(auto entries, read_batch(*core_, directory, cookie, batch, plus));
     for (const meta::DirectoryEntry& entry : entries) {
       DirectoryItem item{entry.name, entry.cookie, entry.type, entry.inode, std::nullopt};
-      if (entry.attributes) item.entry = core_->entry_of(*entry.attributes, begun);
+      if (entry.attributes) item.entry = core_->entry_of(*entry.attributes, begun, directory, entry.name);
       if (!take(item)) return {};
       cookie = entry.cookie;
     }

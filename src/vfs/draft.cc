@@ -492,11 +492,11 @@ Result<std::shared_ptr<cache::Image>> Draft::seal() {
 
 void Draft::rebase(std::shared_ptr<Version> sealed) { base_ = std::move(sealed); }
 
-std::vector<meta::ChangedChunk> Draft::changes() const {
+std::vector<meta::ChangedChunk> Draft::chunks(bool unchanged_too) const {
   std::vector<meta::ChangedChunk> changes;
   for (uint64_t index = 0; index < pieces_.size(); ++index) {
     const Piece& piece = pieces_[index];
-    if (piece.changed || replaces_) changes.push_back({index, piece.id, piece.brought && !piece.id.is_zero()});
+    if (piece.changed || unchanged_too) changes.push_back({index, piece.id, piece.brought && !piece.id.is_zero()});
   }
   return changes;
 }

@@ -128,8 +128,10 @@ class Draft {
   /// Reads what was sealed from `sealed` from now on.
   void rebase(std::shared_ptr<Version> sealed);
   /// The changes relative to the base generation. Requires: !in_memory(), sealed.
-  std::vector<meta::ChangedChunk> changes() const;
+  std::vector<meta::ChangedChunk> changes() const { return chunks(replaces_); }
   bool replaces() const { return replaces_; }
+  /// The same for all chunks, changed or not.
+  std::vector<meta::ChangedChunk> all_chunks() const { return chunks(true); }
 
   // Live drafts (live_draft.cc). Requires for all: live().
   bool live() const { return live_; }
@@ -198,6 +200,7 @@ class Draft {
         base_generation_(base_generation),
         slots_(place.memory.drafts()),
         memory_(place.memory) {}
+  std::vector<meta::ChangedChunk> chunks(bool unchanged_too) const;
   /// Where the bytes of a piece are to be read: what was a hole may hold stores through a mapping.
   Source source_seen(const Piece& piece) const;
   Status leave_memory();

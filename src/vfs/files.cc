@@ -8,6 +8,7 @@
 #include "vfs/bring.h"
 #include "vfs/core.h"
 #include "vfs/filesystem.h"
+#include "vfs/foreign.h"
 #include "vfs/janitor.h"
 #include "vfs/opens.h"
 #include "vfs/publisher.h"
@@ -59,7 +60,13 @@ bool Handle::writable() const { return (flags & O_ACCMODE) != O_RDONLY; }
 
 Result<Opened> Filesystem::open(const Caller& caller, KernelNode node, int flags) {
   if (auto before = opened_before(caller)) return *before;
-  auto handle = std::make_shared<Handle>(core_->files.acquire(node.inode()));
+  FileRef use;
+  if (core_->shared) {
+    ASSIGN_OR_RETURN(use, find_to_open(*core_, caller, node));
+  } else {
+    use = core_->files.acquire(node.inode());
+  }
+  auto handle = std::make_shared<Handle>(std::move(use));
   handle->flags = flags;
   handle->epoch = node.epoch();
   auto version = core_->version_of(*handle->file);
@@ -92,6 +99,8 @@ Result<Opened> Filesystem::open(const Caller& caller, KernelNode node, int flags
   return add_handle(caller, std::move(handle), *opened);
 }
 
+bool Filesystem::open_is_long(KernelNode node) { return catching_up_waits(*core_, node); }
+
 std::optional<Opened> Filesystem::opened_before(const Caller& caller) {
   auto id = core_->handles.of_request(caller.unique);
   if (!id) return std::nullopt;
@@ -114,7 +123,8 @@ Opened Filesystem::add_handle(const Caller& caller, std::shared_ptr<Handle> hand
                             static_cast<uint32_t>(opened.mode),
                             opened.backing_id,
                             caller.unique,
-                            handle->epoch};
+                            handle->epoch,
+                            handle->file->first_epoch};
   opened.handle = core_->handles.add(std::move(handle), record);
   return opened;
 }

@@ -55,6 +55,17 @@ void Filesystem::connect(const Kernel& kernel) {
   core_->kernel_cache = kernel.cache;
   core_->direct_writes = kernel.direct_writes;
   core_->backing_files = kernel.backing_files;
+  if (!core_->shared || kernel.cache == nullptr) return;
+  // What was open already may have been changed elsewhere while nobody looked.
+  for (FileRef& file : core_->files.all()) {
+    std::vector<uint16_t> epochs;
+    {
+      MutexLock lock(file->mutex);
+      epochs = file->sights.all();
+    }
+    for (const uint16_t epoch : epochs) kernel.cache->drop_content(KernelNode::of(file->id, epoch));
+    core_->let_go(std::move(file));
+  }
 }
 
 Result<VolumeStatistics> Filesystem::statistics() {

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -33,6 +34,7 @@ struct FilesystemOptions {
   size_t hash_threads = 2;
   bool wait_when_full = false;           // for room in the cache, instead of ENOSPC
   std::shared_ptr<SharedMemory> memory;  // for handles and small drafts; null: a new one
+  std::optional<bool> shared;            // other nodes may change the volume; nothing: what the engine says
   bool upload = true;                    // false: leave it to the next mount (tests)
 };
 
@@ -95,6 +97,9 @@ class Filesystem {
   Result<VolumeStatistics> statistics();
 
   // Files.
+  /// True if open() may have to wait until the kernel has dropped pages: not for the kernel's workers.
+  bool open_is_long(KernelNode node);
+  /// On a shared volume also Stale: the kernel shall look the name up again.
   Result<Opened> open(const Caller& caller, KernelNode node, int flags);
   /// False: read() of this range would wait for the object store, so call it where waiting hurts nobody.
   bool read_is_local(HandleId handle, uint64_t offset, size_t count);

@@ -2,11 +2,13 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.h"
 #include "vfs/collector.h"
 #include "vfs/core.h"
+#include "vfs/foreign.h"
 #include "vfs/publisher.h"
 
 namespace weir::vfs {
@@ -15,6 +17,7 @@ namespace {
 
 constexpr int64_t kRoundMs = 5000;  // how old a close may be at most to be lost in a power failure
 constexpr int64_t kSettleMs = 20;
+constexpr int64_t kLookEveryMs = 60'000;  // at open files, for what other nodes did to them
 constexpr int64_t kCollectEveryMs = 600'000;
 
 }  // namespace
@@ -54,6 +57,7 @@ void Janitor::run() {
     }
     make_durable();
     publish_again();
+    look_at_foreign();
     core_.buffers.trim();
     if (core_.volume.clock().monotonic_ns() - last_collect_ns_ >= kCollectEveryMs * 1'000'000) collect();
   }
@@ -94,6 +98,14 @@ Status Janitor::settle(File& file) {
     kernel->drain();
   }
   return settle_live(core_, file);
+}
+
+void Janitor::look_at_foreign() {
+  const int64_t now_ns = core_.volume.clock().monotonic_ns();
+  const int64_t every_ms = std::min(kLookEveryMs, core_.volume.settings().grace_ms / 4);
+  if (!core_.shared || (!core_.superseded && now_ns - last_look_ns_ < every_ms * 1'000'000)) return;
+  last_look_ns_ = now_ns;
+  look_at_open_files(core_);
 }
 
 void Janitor::collect() {

@@ -23,11 +23,13 @@ class Janitor {
   void make_durable();
   void publish_again();
   Status settle(File& file);
+  void look_at_foreign();
   void collect();
 
   Core& core_;
   uint64_t publications_synced_ = 0;
   int64_t last_collect_ns_ = 0;
+  int64_t last_look_ns_ = 0;
   Mutex mutex_;
   ConditionVariable changed_;
   bool stopping_ GUARDED_BY(mutex_) = false;

@@ -14,10 +14,11 @@ namespace {
 /// Content that is about to replace other content under its name must survive what the old one would have survived.
 Status publish_before_rename(Core& core, meta::RequestId request, const Inode& moved) {
   if (moved.type != FileType::kFile) return {};
-  FileRef file = core.files.find(moved.id);
-  if (!file) return {};
-  Status published = publish(core, request, *file);
-  core.let_go(std::move(file));
+  Status published;
+  for (FileRef& file : core.files.all_of(moved.id)) {
+    if (published) published = publish(core, request, *file);
+    core.let_go(std::move(file));
+  }
   return published;
 }
 
@@ -52,14 +53,14 @@ Status prepare_rename(Core& core, KernelNode parent, std::string_view name, Kern
 Result<Entry> Filesystem::lookup(KernelNode parent, std::string_view name) {
   const uint64_t begun = core_->publications;
   ASSIGN_OR_RETURN(Inode inode, meta::lookup(core_->volume, parent.inode(), name));
-  return core_->entry_of(inode, begun);
+  return core_->entry_of(inode, begun, parent.inode(), name);
 }
 
 Result<Entry> Filesystem::make(const Caller& caller, KernelNode parent, std::string_view name,
                                const meta::NewInode& wanted) {
   const uint64_t begun = core_->publications;
   ASSIGN_OR_RETURN(Inode inode, meta::make(core_->volume, core_->request(caller), parent.inode(), name, wanted));
-  return core_->entry_of(inode, begun);
+  return core_->entry_of(inode, begun, parent.inode(), name);
 }
 
 Result<CreatedFile> Filesystem::create(const Caller& caller, KernelNode parent, std::string_view name,
@@ -72,7 +73,9 @@ Result<CreatedFile> Filesystem::create(const Caller& caller, KernelNode parent, 
     return CreatedFile{entry, opened};
   }
   if (!made) return Failure(made.error());
-  return open_new(caller, *made, open_flags);
+  ASSIGN_OR_RETURN(CreatedFile created, open_new(caller, *made, open_flags));
+  if (core_->shared) created.entry.fleeting = !core_->told_names.tell(made->id, made->generation, parent.inode(), name);
+  return created;
 }
 
 Result<CreatedFile> Filesystem::create_unnamed(const Caller& caller, KernelNode parent, const meta::NewInode& wanted,
@@ -92,10 +95,8 @@ Result<CreatedFile> Filesystem::open_new(const Caller& caller, const Inode& inod
     handle->epoch = handle->file->sights.current();
     // Made by a predecessor for the same request, it may have been written to by others since.
     const bool empty = inode.content.form == weir::Content::Form::kInline && inode.size == 0;
-    if (!handle->file->version && empty) {
-      handle->file->version = Version::of_bytes(core_->sources(), Bytes(), ChunkId());
-      handle->file->generation = inode.generation;
-    }
+    if (!handle->file->version && empty)
+      core_->published_here(*handle->file, Version::of_bytes(core_->sources(), Bytes(), ChunkId()), inode);
     handle->file->orphan = inode.link_count == 0;
   }
   const uint64_t begun = core_->publications;
@@ -106,26 +107,27 @@ Result<CreatedFile> Filesystem::open_new(const Caller& caller, const Inode& inod
 }
 
 Result<Entry> Filesystem::link(const Caller& caller, KernelNode node, KernelNode parent, std::string_view name) {
-  if (FileRef file = core_->files.find(node.inode())) {
+  for (FileRef& file : core_->files.all_of(node.inode())) {
     Status published = publish(*core_, {}, *file);
     core_->let_go(std::move(file));
     TRY(published);
   }
   const uint64_t begun = core_->publications;
   ASSIGN_OR_RETURN(Inode inode, meta::link(core_->volume, core_->request(caller), node.inode(), parent.inode(), name));
-  if (FileRef file = core_->files.find(inode.id)) {
+  for (FileRef& file : core_->files.all_of(inode.id)) {
     {
       MutexLock lock(file->mutex);
       file->orphan = false;
     }
     core_->let_go(std::move(file));
   }
-  return core_->entry_of(inode, begun);
+  return core_->entry_of(inode, begun, parent.inode(), name);
 }
 
 Status Filesystem::unlink(const Caller& caller, KernelNode parent, std::string_view name) {
   ASSIGN_OR_RETURN(auto removed,
                    meta::unlink(core_->volume, core_->request(caller), parent.inode(), name, core_->is_open()));
+  if (core_->shared) core_->told_names.forget(removed.inode.id, parent.inode(), name);
   core_->removed(removed);
   return {};
 }
@@ -143,6 +145,13 @@ Status Filesystem::rename(const Caller& caller, KernelNode parent, std::string_v
   if (!core_->was_done(caller)) TRY(prepare_rename(*core_, parent, name, new_parent, new_name));
   ASSIGN_OR_RETURN(auto renamed, meta::rename(core_->volume, core_->request(caller), parent.inode(), name,
                                               new_parent.inode(), new_name, flags, core_->is_open()));
+  if (core_->shared) {
+    const auto& replaced = renamed.replaced;
+    core_->told_names.moved(renamed.moved.id, parent.inode(), name, new_parent.inode(), new_name);
+    if (replaced && flags.exchange)
+      core_->told_names.moved(replaced->inode.id, new_parent.inode(), new_name, parent.inode(), name);
+    if (replaced && !flags.exchange) core_->told_names.forget(replaced->inode.id, new_parent.inode(), new_name);
+  }
   if (renamed.replaced && !flags.exchange) core_->removed(*renamed.replaced);
   return {};
 }

@@ -155,7 +155,8 @@ Result<Opened> begin_open(Core& core, const Caller& caller, const Handle& handle
 
   Opened opened;
   // Of other node ids than the first nobody knows what the kernel kept when the file was not open.
-  opened.keep_cache = node.epoch() == 0 || !file.sights.of(node.epoch()).none();
+  opened.keep_cache = !file.sights.of(node.epoch()).none() ||
+                      (core.shared ? core.kept_pages.are_of(node, file.generation) : node.epoch() == 0);
   OpenModes& modes = file.sights.of(node.epoch());
   opened.mode = modes.next(wish);
   bool passes = opened.mode == OpenMode::kPass || opened.mode == OpenMode::kPassDirect;
@@ -171,20 +172,25 @@ Result<Opened> begin_open(Core& core, const Caller& caller, const Handle& handle
   return opened;
 }
 
+Status show_to(Core& core, File& file, const std::vector<uint16_t>& epochs) {
+  KernelCache* kernel = core.kernel_cache;
+  if (epochs.empty() || kernel == nullptr) return {};
+  Status extended = show_end(core, *kernel, file, epochs);
+  for (const uint16_t epoch : epochs) kernel->drop_content(KernelNode::of(file.id, epoch));
+  if (!kernel->drain_for(kShowMs)) return extended;
+  MutexLock lock(file.mutex);
+  for (const uint16_t epoch : epochs) file.sights.dropped(epoch);
+  return extended;
+}
+
 void show_change(Core& core, File& file, uint16_t epoch) {
   std::vector<uint16_t> others;
   {
     MutexLock lock(file.mutex);
     others = file.sights.others(epoch);
   }
-  KernelCache* kernel = core.kernel_cache;
-  if (others.empty() || kernel == nullptr) return;
-  if (Status extended = show_end(core, *kernel, file, others); !extended)
-    log::warning("mappings of inode {} may not reach its end: {}", file.id.value, extended.error().what);
-  for (const uint16_t other : others) kernel->drop_content(KernelNode::of(file.id, other));
-  if (!kernel->drain_for(kShowMs)) return;
-  MutexLock lock(file.mutex);
-  for (const uint16_t other : others) file.sights.dropped(other);
+  if (Status shown = show_to(core, file, others); !shown)
+    log::warning("mappings of inode {} may not reach its end: {}", file.id.value, shown.error().what);
 }
 
 Status end_open(Core& core, const Handle& handle) {
@@ -192,7 +198,10 @@ Status end_open(Core& core, const Handle& handle) {
   bool settles = false;
   {
     MutexLock lock(file.mutex);
-    file.sights.of(handle.epoch).closed(handle.mode);
+    OpenModes& modes = file.sights.of(handle.epoch);
+    modes.closed(handle.mode);
+    if (core.shared && modes.none() && !(file.draft && file.draft->changed()))
+      core.kept_pages.keep(KernelNode::of(file.id, handle.epoch), file.generation);
     if (file.sights.passing()) return {};
     end_lending(core, file);
     if (!file.draft || !file.draft->live()) return {};

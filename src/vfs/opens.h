@@ -14,6 +14,8 @@ Result<Opened> begin_open(Core& core, const Caller& caller, const Handle& handle
 /// The file was changed through a node id of `epoch`: pages that the kernel has of others of its node ids are gone
 /// when it returns. Blocks, if there are such; never from a thread that answers the kernel then (write_is_local()).
 void show_change(Core& core, File& file, uint16_t epoch);
+/// The kernel has the right size and no pages of the file by these epochs' node ids when it returns. As above.
+Status show_to(Core& core, File& file, const std::vector<uint16_t>& epochs);
 /// Readers see the file of the published image itself, by a descriptor or by a mapping that is left of one.
 bool is_shown(Core& core, File& file) REQUIRES(file.mutex);
 /// The descriptor is closed. Busy: the file has a live draft that the janitor must settle later.

@@ -153,24 +153,31 @@ Status publish_draft(Core& core, meta::RequestId request, File& file) REQUIRES(f
 
   FAULT_POINT("publish.commit.before");
   auto published = meta::publish(core.volume, request, prepared.change);
+  if (!published && published.error().code == Code::kStale && !prepared.change.replaces) {
+    // Parts of chunks would have to be mixed. The last publish wins, whole.
+    prepared.change.replaces = true;
+    prepared.change.changes = file.draft->all_chunks();
+    published = meta::publish(core.volume, request, prepared.change);
+  }
   FAULT_POINT("publish.commit.after");
   if (!published && published.error().code == Code::kNotFound) {
-    core.drop_after_barrier(file.draft->take_leftovers());
-    file.draft.reset();
+    // Who has it open goes on with what is in the draft.
+    file.gone = true;
     close_publication(core, file);
     return {};
   }
   if (!published) return Failure(published.error());
-  bool as_written = published->inode.content.manifest == prepared.version->manifest_id();
-  // Merged with what another node published meanwhile: load it anew.
-  file.version = as_written ? prepared.version : nullptr;
-  file.generation = published->inode.generation;
+  const bool as_written = published->inode.content.manifest == prepared.version->manifest_id();
   core.drop_after_barrier(file.draft->take_leftovers());
   if (file.draft->live()) {
+    // Merged with what another node published meanwhile, the content is not what is seen here: as if that had not been.
+    if (as_written) core.published_here(file, prepared.version, published->inode);
+    file.version = prepared.version;
     Status noted = file.draft->published(prepared.version, file.generation);
     if (noted) noted = file.draft->note();
     if (!noted) log::warning("a successor would publish inode {} again: {}", file.id.value, noted.error().what);
   } else {
+    core.published_here(file, as_written ? prepared.version : nullptr, published->inode);
     file.draft.reset();
   }
   file.unsynced = !replaces_content;
@@ -191,7 +198,7 @@ Status publish_once(Core& core, meta::RequestId request, File& file) {
       [](Draft& draft, const Given& given) { return draft.settle(given); }));
   hash_all(core, file);
   MutexLock lock(file.mutex);
-  if (!file.draft) return {};
+  if (!file.draft || file.gone) return {};
   if (file.draft->live() && file.draft->mapped()) TRY(file.draft->find_stores());
   if (file.draft->changed()) return publish_draft(core, request, file);
   if (!file.draft->live()) file.draft.reset();
@@ -219,6 +226,22 @@ Result<bool> bring_shared(Core& core, File& file) {
   return brought > 0;
 }
 
+/// What was published was merged with what another node had published meanwhile.
+Status show_merged(Core& core, File& file) {
+  {
+    MutexLock lock(file.mutex);
+    if (file.version || file.draft || file.sights.none()) return {};
+  }
+  auto version = core.version_of(file);
+  if (!version) return version.error().code == Code::kNotFound ? Status() : Status(Failure(version.error()));
+  std::vector<uint16_t> epochs;
+  {
+    MutexLock lock(file.mutex);
+    epochs = file.sights.all();
+  }
+  return show_to(core, file, epochs);
+}
+
 /// What was stored through a mapping told nobody.
 void show_stores(Core& core, File& file) {
   uint16_t epoch = 0;
@@ -236,6 +259,11 @@ Status publish(Core& core, meta::RequestId request, File& file) {
   MutexLock publishing(file.publishing);
   Status published = publish_once(core, request, file);
   show_stores(core, file);
+  if (published && core.shared) {
+    if (Status shown = show_merged(core, file); !shown)
+      log::warning("inode {}, merged with what another node wrote, is not shown yet: {}", file.id.value,
+                   shown.error().what);
+  }
   if (published || published.error().code != Code::kUnavailable) return published;
   // A chunk that was shared may have lost the content that named it, and its object.
   auto brought = bring_shared(core, file);

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "base/log.h"
+#include "vfs/foreign.h"
 #include "vfs/power_loss.h"
 #include "vfs/publisher.h"
 
@@ -18,7 +19,8 @@ constexpr uint64_t kAnyGeneration = UINT64_MAX;
 // ---- What a predecessor on this machine had in its hands.
 
 std::shared_ptr<Handle> restored_handle(Core& core, const HandleRecord& record) {
-  auto handle = std::make_shared<Handle>(core.files.acquire(InodeId{record.inode}));
+  auto handle =
+      std::make_shared<Handle>(core.files.restore(InodeId{record.inode}, static_cast<uint16_t>(record.first_epoch)));
   handle->flags = static_cast<int>(record.flags);
   handle->mode = static_cast<OpenMode>(record.mode);
   handle->epoch = static_cast<uint16_t>(record.epoch);
@@ -237,6 +239,7 @@ Status recover(Core& core) {
     all.emplace(id, std::move(recovered));
   }
   restore_handles(core);
+  TRY(resume_pinned(core));
   // Small ones first: bytes that moved from one place to the other are in both for a moment, and the staging file goes.
   TRY(resume_small_drafts(core));
   TRY(resume_staged_drafts(core, all));

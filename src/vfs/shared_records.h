@@ -16,6 +16,7 @@ struct HandleRecord {
   int32_t backing_id = 0;     // what the kernel calls the file that it reads itself; 0: none
   uint64_t request = 0;       // of the kernel, that opened it
   uint32_t epoch = 0;         // of the node id through which it was opened
+  uint32_t first_epoch = 0;   // of the content that it shows
 };
 
 /// Payload of a lock's slot: vfs/types.h, Lock. An inode of 0 as above.

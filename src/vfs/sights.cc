@@ -49,6 +49,18 @@ std::vector<uint16_t> Sights::others(uint16_t epoch) const {
   return others;
 }
 
+std::vector<uint16_t> Sights::all() const {
+  std::vector<uint16_t> all;
+  for (const Sight& sight : sights_) all.push_back(sight.epoch);
+  return all;
+}
+
+uint16_t Sights::latest() const {
+  uint16_t latest = 0;
+  for (const Sight& sight : sights_) latest = std::max(latest, sight.epoch);
+  return latest;
+}
+
 void Sights::dropped(uint16_t epoch) {
   std::erase_if(sights_,
                 [&](const Sight& sight) { return sight.epoch == epoch && epoch != current() && sight.modes.none(); });

@@ -12,7 +12,7 @@ namespace weir::vfs {
 /// the kernel may have kept of it. Pure; the owner guards it.
 class Sights {
  public:
-  Sights() : sights_(1) {}
+  explicit Sights(uint16_t first = 0) : sights_{Sight{first, {}}} {}
 
   /// Nobody has the file open.
   bool none() const;
@@ -28,6 +28,10 @@ class Sights {
   OpenModes& of(uint16_t epoch);
   /// A predecessor's descriptor: the latest epoch is the current one.
   void restored(uint16_t epoch, OpenMode mode);
+
+  std::vector<uint16_t> all() const;
+  /// The highest of all().
+  uint16_t latest() const;
 
   /// The kernel shall know the file by a new node id, for it cannot read by itself what others have open through its
   /// page cache. Requires: can_move().

@@ -23,4 +23,14 @@ bool StaleOpens::tell(const Caller& caller, KernelNode node) {
   return true;
 }
 
+bool StaleOpens::comes_back(const Caller& caller, int64_t looked_up_ns) {
+  MutexLock lock(mutex_);
+  auto told = told_.find(caller.pid);
+  if (told == told_.end()) return false;
+  const int64_t told_ns = told->second.at_ns;
+  if (looked_up_ns < told_ns || clock_.monotonic_ns() - told_ns >= kRememberedNs) return false;
+  told_.erase(told);
+  return true;
+}
+
 }  // namespace weir::vfs

@@ -19,6 +19,8 @@ class StaleOpens {
 
   /// True: tell the caller so. False: it was told a moment ago.
   bool tell(const Caller& caller, KernelNode node);
+  /// The caller was told so of some node id, and comes back with what was looked up since, at `looked_up_ns`.
+  bool comes_back(const Caller& caller, int64_t looked_up_ns);
 
  private:
   struct Told {

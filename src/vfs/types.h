@@ -50,6 +50,7 @@ struct Attributes {
 struct Entry {
   KernelNode node;
   Attributes attributes;
+  bool fleeting = false;  // the kernel shall ask again the next time
 };
 
 /// How long the kernel may keep what it was told.

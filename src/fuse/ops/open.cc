@@ -37,9 +37,14 @@ void open(Service& service, const Request& request, Responder responder) {
   BodyReader reader(request.body);
   const auto in = reader.take<fuse_open_in>();
   if (reader.failed()) return answer_malformed(std::move(responder));
-  const auto opened = service.filesystem.open(caller_of(request), node_of(request), static_cast<int>(in.flags));
-  if (opened) count_writer(service, in.flags, 1);
-  answer(std::move(responder), opened, encode_opened);
+  auto job = [&service, caller = caller_of(request), node = node_of(request), in](Responder later) {
+    const auto opened = service.filesystem.open(caller, node, static_cast<int>(in.flags));
+    if (opened) count_writer(service, in.flags, 1);
+    answer(std::move(later), opened, encode_opened);
+  };
+  if (service.filesystem.open_is_long(node_of(request)))
+    return service.pools.wait_for_store(std::move(responder), std::move(job));
+  job(std::move(responder));
 }
 
 void create(Service& service, const Request& request, Responder responder) {

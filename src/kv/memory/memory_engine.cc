@@ -4,7 +4,7 @@
 
 namespace weir::kv {
 
-MemoryEngine::MemoryEngine() : disk_(std::make_shared<MemoryDisk>()) { reopen(); }
+MemoryEngine::MemoryEngine(bool shared) : shared_(shared), disk_(std::make_shared<MemoryDisk>()) { reopen(); }
 
 MemoryEngine::~MemoryEngine() = default;
 

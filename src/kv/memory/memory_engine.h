@@ -18,12 +18,13 @@ struct MemoryDisk;
 /// Conflicts and lost replies are injected by FaultyEngine, round any engine.
 class MemoryEngine final : public Engine {
  public:
-  MemoryEngine();
+  /// `shared`: as if several nodes had it open.
+  explicit MemoryEngine(bool shared = false);
   ~MemoryEngine() override;
 
   std::unique_ptr<Transaction> begin() override { return current().begin(); }
   Status barrier() override { return current().barrier(); }
-  Capabilities capabilities() const override { return {}; }
+  Capabilities capabilities() const override { return {.shared = shared_}; }
   std::string name() const override { return "memory:"; }
 
   void crash(bool lose_since_barrier);
@@ -32,6 +33,7 @@ class MemoryEngine final : public Engine {
  private:
   LocalEngine& current();
 
+  const bool shared_;
   const std::shared_ptr<MemoryDisk> disk_;
   Mutex mutex_;
   /// One for each reopening; the earlier ones stay for the transactions that were begun in them.

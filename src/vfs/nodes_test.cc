@@ -1,0 +1,258 @@
+// What one node does to a file, and another one that has the volume mounted too sees of it.
+#include <gtest/gtest.h>
+
+#include "vfs/foreign.h"
+#include "vfs/nodes_fixture.h"
+
+namespace weir::vfs {
+namespace {
+
+constexpr size_t kSizes[] = {1, 100, 5'000, 70'000, (4u << 20) + 77};
+
+class NodesTest : public ::testing::Test {
+ protected:
+  /// Written on a node, and in the object store.
+  void put(TestNode& node, const std::string& name, std::string_view bytes) {
+    node.put(name, bytes);
+    node.volume.drain();
+  }
+
+  TwoNodes nodes_;
+  TestNode& a_ = nodes_.a;
+  TestNode& b_ = nodes_.b;
+};
+
+TEST_F(NodesTest, what_was_closed_on_one_node_is_what_another_opens) {
+  int round = 0;
+  for (const size_t before : {size_t{100}, size_t{70'000}, size_t{(4u << 20) + 77}}) {
+    for (const size_t after : kSizes) {
+      SCOPED_TRACE(fmt::format("{} to {} bytes", before, after));
+      const Bytes old = pattern(++round, before);
+      put(a_, "file", old);
+      EXPECT_EQ(b_.get("file"), old);
+      // The other node's kernel still has name, size and pages.
+      const Bytes content = pattern(++round, after);
+      put(a_, "file", content);
+      EXPECT_EQ(b_.get("file"), content);
+      EXPECT_EQ(a_.get("file"), content);
+    }
+  }
+}
+
+TEST_F(NodesTest, a_reader_goes_on_reading_the_version_that_it_opened) {
+  for (const size_t size : kSizes) {
+    SCOPED_TRACE(size);
+    const Bytes old = pattern(1, size);
+    put(a_, "file", old);
+    const auto early = TestVolume::must(b_.open("file"));
+    const auto unread = TestVolume::must(b_.open("file"));
+    EXPECT_EQ(b_.read(early), old);
+    const Bytes content = pattern(2, size / 2 + 3);
+    put(a_, "file", content);
+    const auto late = TestVolume::must(b_.open("file"));
+    EXPECT_NE(late.node, early.node);
+    for (int i = 0; i < 2; ++i) {
+      EXPECT_EQ(b_.read(late), content);
+      EXPECT_EQ(b_.read(early), old);
+      EXPECT_EQ(b_.read(unread), old);
+      EXPECT_EQ(b_.stat_size(early), old.size());
+      EXPECT_EQ(b_.stat_size(late), content.size());
+    }
+    EXPECT_EQ(TestVolume::must(b_.volume.fs().get_attributes(early.node)).inode,
+              TestVolume::must(b_.volume.fs().get_attributes(late.node)).inode);
+    // A third version, while two are open.
+    const Bytes third = pattern(3, size + 5);
+    put(a_, "file", third);
+    EXPECT_EQ(b_.get("file"), third);
+    EXPECT_EQ(b_.read(early), old);
+    EXPECT_EQ(b_.read(late), content);
+    for (const auto& descriptor : {early, unread, late}) EXPECT_DONE(b_.close(descriptor));
+    EXPECT_EQ(b_.get("file"), third);
+  }
+}
+
+TEST_F(NodesTest, a_name_that_stands_for_another_file_by_now_is_looked_up_again) {
+  put(a_, "one", "first");
+  put(a_, "two", "second file");
+  EXPECT_EQ(b_.get("one"), "first");
+  EXPECT_EQ(b_.get("two"), "second file");
+  a_.rename("two", "one");
+  EXPECT_EQ(b_.get("one"), "second file");
+  EXPECT_FAILS(Code::kNotFound, b_.open("two"));
+  a_.unlink("one");
+  EXPECT_FAILS(Code::kNotFound, b_.open("one"));
+  put(b_, "one", "third");
+  EXPECT_EQ(a_.get("one"), "third");
+}
+
+TEST_F(NodesTest, a_file_whose_name_was_moved_by_this_node_needs_no_second_look) {
+  put(a_, "file", "content");
+  const size_t before = a_.stale_opens();
+  a_.rename("file", "other");
+  EXPECT_EQ(a_.get("other"), "content");
+  put(a_, "other", "more content");
+  EXPECT_EQ(a_.get("other"), "more content");
+  EXPECT_EQ(a_.stale_opens(), before);
+}
+
+TEST_F(NodesTest, rename_of_a_file_that_is_open_for_writing_shows_all_that_was_written) {
+  for (const size_t size : kSizes) {
+    SCOPED_TRACE(size);
+    const auto writer = TestVolume::must(a_.create("temporary"));
+    const Bytes content = pattern(1, size);
+    a_.write(writer, 0, content);
+    a_.rename("temporary", "final");
+    a_.volume.drain();
+    EXPECT_EQ(b_.get("final"), content);
+    EXPECT_DONE(a_.close(writer));
+  }
+}
+
+TEST_F(NodesTest, unlinked_elsewhere_it_stays_readable_where_it_is_open) {
+  const Bytes content = pattern(1, 70'000);
+  put(a_, "file", content);
+  const auto reader = TestVolume::must(b_.open("file"));
+  a_.unlink("file");
+  EXPECT_EQ(b_.read(reader), content);
+  EXPECT_EQ(b_.stat_size(reader), content.size());
+  EXPECT_EQ(TestVolume::must(b_.volume.fs().get_attributes(reader.node)).link_count, 0u);
+  EXPECT_DONE(b_.close(reader));
+}
+
+TEST_F(NodesTest, writes_to_a_file_unlinked_elsewhere_succeed_and_are_seen_here) {
+  put(a_, "file", "content");
+  const auto writer = TestVolume::must(b_.open("file", O_RDWR));
+  a_.unlink("file");
+  b_.write(writer, 7, " and more");
+  EXPECT_DONE(b_.volume.flush(writer.handle));
+  EXPECT_EQ(b_.read(writer), "content and more");
+  b_.write(writer, 16, ", later");
+  EXPECT_EQ(b_.read(writer), "content and more, later");
+  EXPECT_EQ(b_.stat_size(writer), 23u);
+  EXPECT_DONE(b_.close(writer));
+  EXPECT_FAILS(Code::kNotFound, b_.open("file"));
+}
+
+TEST_F(NodesTest, who_may_write_sees_with_all_others_here_what_another_node_published) {
+  for (const size_t size : kSizes) {
+    SCOPED_TRACE(size);
+    put(a_, "file", pattern(1, size));
+    const auto writer = TestVolume::must(b_.open("file", O_RDWR));
+    const auto reader = TestVolume::must(b_.open("file"));
+    EXPECT_EQ(b_.read(reader), pattern(1, size));
+    Bytes content = pattern(2, size + 9);
+    put(a_, "file", content);
+    const auto late = TestVolume::must(b_.open("file"));
+    for (const auto& descriptor : {writer, reader, late}) EXPECT_EQ(b_.read(descriptor), content);
+    b_.write(writer, 0, "w");
+    content[0] = 'w';
+    for (const auto& descriptor : {writer, reader, late}) EXPECT_EQ(b_.read(descriptor), content);
+    for (const auto& descriptor : {writer, reader, late}) EXPECT_DONE(b_.close(descriptor));
+    b_.volume.drain();
+    EXPECT_EQ(a_.get("file"), content);
+  }
+}
+
+TEST_F(NodesTest, unpublished_writes_are_seen_here_until_they_win) {
+  put(a_, "file", "old");
+  const auto writer = TestVolume::must(b_.open("file", O_RDWR));
+  b_.write(writer, 0, "here");
+  put(a_, "file", "there, and longer");
+  const auto reader = TestVolume::must(b_.open("file"));
+  EXPECT_EQ(b_.read(reader), "here");
+  EXPECT_EQ(a_.get("file"), "there, and longer");
+  EXPECT_DONE(b_.close(writer));
+  EXPECT_DONE(b_.close(reader));
+  EXPECT_EQ(a_.get("file"), "here");
+  EXPECT_EQ(b_.get("file"), "here");
+}
+
+TEST_F(NodesTest, changes_in_place_by_two_nodes_go_together_chunk_by_chunk) {
+  constexpr uint64_t kChunk = limits::kChunkBytes;
+  Bytes content = pattern(1, 3 * kChunk);
+  put(a_, "file", content);
+  const auto at_a = TestVolume::must(a_.open("file", O_RDWR));
+  const auto at_b = TestVolume::must(b_.open("file", O_RDWR));
+  const auto reader = TestVolume::must(b_.open("file"));
+  a_.write(at_a, 5, "by a");
+  b_.write(at_b, 2 * kChunk + 7, "by b");
+  EXPECT_DONE(a_.close(at_a));
+  a_.volume.drain();
+  EXPECT_DONE(b_.volume.flush(at_b.handle));
+  content.replace(5, 4, "by a");
+  content.replace(2 * kChunk + 7, 4, "by b");
+  b_.volume.drain();
+  EXPECT_EQ(b_.read(at_b), content);
+  EXPECT_EQ(b_.read(reader), content);
+  EXPECT_EQ(a_.get("file"), content);
+  EXPECT_DONE(b_.close(at_b));
+  EXPECT_DONE(b_.close(reader));
+  EXPECT_EQ(b_.get("file"), content);
+}
+
+TEST_F(NodesTest, appends_by_two_nodes_leave_the_one_or_the_other_and_no_mixture_in_a_chunk) {
+  const Bytes start = pattern(1, limits::kChunkBytes + 70'000);
+  put(a_, "file", start);
+  const auto at_a = TestVolume::must(a_.open("file", O_RDWR));
+  const auto at_b = TestVolume::must(b_.open("file", O_RDWR));
+  a_.write(at_a, start.size(), Bytes(1000, 'a'));
+  b_.write(at_b, start.size(), Bytes(300, 'b'));
+  EXPECT_DONE(a_.close(at_a));
+  EXPECT_DONE(b_.close(at_b));
+  a_.volume.drain();
+  b_.volume.drain();
+  EXPECT_EQ(a_.get("file"), start + Bytes(300, 'b'));
+  EXPECT_EQ(b_.get("file"), start + Bytes(300, 'b'));
+}
+
+TEST_F(NodesTest, a_file_with_two_names_of_which_one_is_removed_elsewhere) {
+  put(a_, "file", "content");
+  EXPECT_DONE(a_.volume.link("file", "second"));
+  EXPECT_EQ(b_.get("file"), "content");
+  EXPECT_EQ(b_.get("second"), "content");
+  a_.unlink("file");
+  EXPECT_EQ(b_.get("second"), "content");
+  EXPECT_FAILS(Code::kNotFound, b_.open("file"));
+}
+
+TEST_F(NodesTest, what_is_open_is_not_erased_when_it_is_superseded_or_unlinked_elsewhere) {
+  const Bytes first = pattern(1, 9u << 20);
+  const Bytes second = pattern(2, 5u << 20);
+  put(a_, "file", first);
+  const auto early = TestVolume::must(b_.open("file"));
+  put(a_, "file", second);
+  a_.volume.drain_and_evict();
+  const auto late = TestVolume::must(b_.open("file"));
+  a_.unlink("file");
+  look_at_open_files(b_.volume.fs().core());
+  for (int i = 0; i < 3; ++i) a_.volume.collect();
+  // Nothing of it was read before.
+  EXPECT_EQ(b_.read(early), first);
+  EXPECT_EQ(b_.read(late), second);
+  EXPECT_EQ(a_.volume.objects().size(), 5u);
+  EXPECT_DONE(b_.close(early));
+  for (int i = 0; i < 3; ++i) a_.volume.collect();
+  EXPECT_EQ(a_.volume.objects().size(), 2u);
+  EXPECT_DONE(b_.close(late));
+  for (int i = 0; i < 3; ++i) a_.volume.collect();
+  EXPECT_EQ(a_.volume.objects().size(), 0u);
+}
+
+TEST_F(NodesTest, pages_of_an_unchanged_file_are_kept_between_opens) {
+  put(a_, "file", "content");
+  EXPECT_EQ(b_.get("file"), "content");
+  b_.expire();
+  const KernelNode node = TestVolume::must(b_.look("file"));
+  const Opened again = TestVolume::must(b_.volume.fs().open(b_.volume.caller(), node, O_RDONLY));
+  EXPECT_TRUE(again.keep_cache);
+  b_.volume.release(again.handle);
+  put(a_, "file", "changed");
+  b_.expire();
+  const KernelNode changed = TestVolume::must(b_.look("file"));
+  const Opened late = TestVolume::must(b_.volume.fs().open(b_.volume.caller(), changed, O_RDONLY));
+  EXPECT_FALSE(late.keep_cache);
+  b_.volume.release(late.handle);
+}
+
+}  // namespace
+}  // namespace weir::vfs

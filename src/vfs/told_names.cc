@@ -1,0 +1,110 @@
+#include "vfs/told_names.h"
+
+#include <algorithm>
+
+#include "base/limits.h"
+
+namespace weir::vfs {
+
+namespace {
+
+constexpr size_t kNamesOfInode = 8;
+
+void erase_name(ToldNames::Told& told, size_t index) {
+  told.names.erase(told.names.begin() + static_cast<ptrdiff_t>(index));
+  told.times_ns.erase(told.times_ns.begin() + static_cast<ptrdiff_t>(index));
+}
+
+bool erase_name(ToldNames::Told& told, const meta::NamePlace& place) {
+  const auto found = std::find(told.names.begin(), told.names.end(), place);
+  if (found == told.names.end()) return false;
+  erase_name(told, static_cast<size_t>(found - told.names.begin()));
+  return true;
+}
+
+}  // namespace
+
+void ToldNames::make_room(Shard& shard) {
+  const int64_t now_ns = clock_.monotonic_ns();
+  // What lies in `recent` when it becomes `before` is kept for at least twice the lifetime.
+  if (now_ns - shard.since_ns < 2 * lifetime_ns_) return;
+  shard.before = now_ns - shard.since_ns < 4 * lifetime_ns_ ? std::move(shard.recent) : decltype(shard.recent)();
+  shard.recent.clear();
+  shard.since_ns = now_ns;
+}
+
+void ToldNames::drop_old_names(Told& told) const {
+  const int64_t oldest_ns = clock_.monotonic_ns() - 2 * lifetime_ns_;
+  for (size_t i = told.names.size(); i-- > 0;)
+    if (told.times_ns[i] < oldest_ns) erase_name(told, i);
+}
+
+bool ToldNames::add(Told& told, meta::NamePlace place) const {
+  drop_old_names(told);
+  erase_name(told, place);
+  if (told.names.size() == kNamesOfInode) return false;
+  told.names.push_back(std::move(place));
+  told.times_ns.push_back(clock_.monotonic_ns());
+  return true;
+}
+
+bool ToldNames::tell(InodeId inode, uint64_t generation, InodeId parent, std::string_view name) {
+  Shard& shard = shard_of(inode);
+  MutexLock lock(shard.mutex);
+  make_room(shard);
+  auto found = shard.recent.find(inode);
+  if (found == shard.recent.end()) {
+    if (shard.recent.size() >= limits::kToldNames / kShards) return false;
+    found = shard.recent.emplace(inode, Told()).first;
+    if (auto earlier = shard.before.find(inode); earlier != shard.before.end()) {
+      found->second = std::move(earlier->second);
+      shard.before.erase(earlier);
+    }
+  }
+  found->second.generation = std::max(found->second.generation, generation);
+  found->second.at_ns = clock_.monotonic_ns();
+  return add(found->second, {parent, std::string(name)});
+}
+
+std::optional<ToldNames::Told> ToldNames::of(InodeId inode) const {
+  const Shard& shard = shard_of(inode);
+  MutexLock lock(shard.mutex);
+  if (clock_.monotonic_ns() - shard.since_ns >= 4 * lifetime_ns_) return std::nullopt;
+  for (const auto* map : {&shard.recent, &shard.before})
+    if (auto found = map->find(inode); found != map->end()) {
+      Told told = found->second;
+      drop_old_names(told);
+      return told;
+    }
+  return std::nullopt;
+}
+
+void ToldNames::forget(InodeId inode, InodeId parent, std::string_view name) {
+  Shard& shard = shard_of(inode);
+  MutexLock lock(shard.mutex);
+  for (auto* map : {&shard.recent, &shard.before})
+    if (auto found = map->find(inode); found != map->end())
+      erase_name(found->second, meta::NamePlace{parent, std::string(name)});
+}
+
+void ToldNames::moved(InodeId inode, InodeId parent, std::string_view name, InodeId new_parent,
+                      std::string_view new_name) {
+  Shard& shard = shard_of(inode);
+  MutexLock lock(shard.mutex);
+  for (auto* map : {&shard.recent, &shard.before}) {
+    auto found = map->find(inode);
+    if (found == map->end()) continue;
+    if (erase_name(found->second, meta::NamePlace{parent, std::string(name)}))
+      add(found->second, {new_parent, std::string(new_name)});
+  }
+}
+
+void ToldNames::changed_here(InodeId inode, uint64_t before, uint64_t after) {
+  Shard& shard = shard_of(inode);
+  MutexLock lock(shard.mutex);
+  for (auto* map : {&shard.recent, &shard.before})
+    if (auto found = map->find(inode); found != map->end() && found->second.generation == before)
+      found->second.generation = after;
+}
+
+}  // namespace weir::vfs
