@@ -27,8 +27,7 @@ Result<LookAgain> look_again(Volume& volume, InodeId inode, const std::vector<Na
   LookAgain look;
   ASSIGN_OR_RETURN(look.inode, decode_if_there(inode, values.back()));
   for (size_t i = 0; i < names.size(); ++i) {
-    ASSIGN_OR_RETURN(EntryPlace place,
-                     find_entry(volume, *transaction, names[i].parent, names[i].name, values[i]));
+    ASSIGN_OR_RETURN(EntryPlace place, find_entry(volume, *transaction, names[i].parent, names[i].name, values[i]));
     look.leads.push_back(place.entry && place.entry->inode == inode);
   }
   return look;

@@ -51,7 +51,7 @@ Status change_draft(Core& core, File& file, const Needed& needed, const Change& 
       MutexLock lock(file.mutex);
       if (!file.draft) {
         if (file.version != base) continue;
-        const Draft::Place place{core.cache, *core.memory, file.id};
+        const Draft::Place place = core.draft_place(file.id);
         // Readers to whom the kernel shows the file see what is written into it, and nothing else.
         ASSIGN_OR_RETURN(file.draft, is_shown(core, file) ? Draft::live_over(place, base, file.generation)
                                                           : Draft::over(place, base, file.generation));

@@ -58,6 +58,8 @@ class Core {
   Entry entry_of(const Inode& inode, uint64_t begun);
   /// What the node id's open file showed last; nothing if it is not open. Of an inode that another node removed.
   std::optional<Attributes> attributes_shown(KernelNode node);
+  /// Where a draft that begins now keeps its bytes.
+  Draft::Place draft_place(InodeId inode) { return {cache, *memory, inode, volume.membership().fencings}; }
   /// Of the node id by which the kernel shall know the inode.
   uint16_t epoch_of(InodeId inode);
   /// The kernel knows the inode by a newer node id.

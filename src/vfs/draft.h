@@ -33,7 +33,10 @@ class Draft {
     cache::Cache& cache;
     SharedMemory& memory;
     InodeId inode;
+    uint64_t fencings = 0;  // as fencings()
   };
+  /// Of a draft that was not begun over what is published now: others may have published since.
+  static constexpr uint64_t kOfAnotherLife = UINT64_MAX;
 
   /// A change of `base`. Requires: a base without an image has its bytes at hand (Version::is_local).
   static Result<std::unique_ptr<Draft>> over(Place place, std::shared_ptr<Version> base, uint64_t base_generation);
@@ -57,6 +60,8 @@ class Draft {
 
   uint64_t size() const { return size_; }
   uint64_t base_generation() const { return base_generation_; }
+  /// meta::Membership::fencings of when it was begun.
+  uint64_t fencings() const { return fencings_; }
   /// Something was changed that is not published.
   bool changed() const { return changed_; }
   int64_t mtime_ns() const { return mtime_ns_; }
@@ -148,7 +153,7 @@ class Draft {
   /// The changed chunks, copied and hashed as they are now, as (part of) an image of the cache.
   Result<std::shared_ptr<cache::Image>> seal_copy();
   /// What was changed until now is published as `version`.
-  Status published(std::shared_ptr<Version> version, uint64_t generation);
+  Status published(std::shared_ptr<Version> version, uint64_t generation, uint64_t fencings);
   /// Gives the file to the cache as the image of what is published, for the end of the draft. Requires: !changed(),
   /// !mapped(), an image's size. Busy: the draft goes on, see Cache::give_back().
   Status give_back();
@@ -198,6 +203,7 @@ class Draft {
         inode_(place.inode),
         base_(std::move(base)),
         base_generation_(base_generation),
+        fencings_(place.fencings),
         slots_(place.memory.drafts()),
         memory_(place.memory) {}
   std::vector<meta::ChangedChunk> chunks(bool unchanged_too) const;
@@ -234,6 +240,7 @@ class Draft {
   const InodeId inode_;
   std::shared_ptr<Version> base_;
   uint64_t base_generation_;
+  uint64_t fencings_;
   uint64_t size_ = 0;
   int64_t mtime_ns_ = 0;
   bool changed_ = false;

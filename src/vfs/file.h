@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "meta/look_again.h"
 #include "model/ids.h"
 #include "vfs/draft.h"
 #include "vfs/sights.h"
@@ -35,11 +36,12 @@ struct File {
   bool publication_open GUARDED_BY(mutex) = false;        // counted in Core::open_publications
   std::shared_ptr<const Inode> loaded GUARDED_BY(mutex);  // whose content `version` is; where nodes share the volume
   std::optional<uint64_t> pinned GUARDED_BY(mutex);       // the generation that is pinned for this file
-  bool orphan GUARDED_BY(mutex) = false;                  // has no name: erased when its last user goes
-  bool gone GUARDED_BY(mutex) = false;                    // another node removed the inode: nothing is published
-  Sights sights GUARDED_BY(mutex);                        // of its open handles
-  int32_t backing_id GUARDED_BY(mutex) = 0;               // of the file that the kernel reads itself; 0: none
-  std::shared_ptr<cache::Image> lent GUARDED_BY(mutex);   // whose file that is; null when it is the draft's
+  std::optional<meta::NamePlace> opened_as GUARDED_BY(mutex);  // by a writer; where nodes share the volume
+  bool orphan GUARDED_BY(mutex) = false;                       // has no name: erased when its last user goes
+  bool gone GUARDED_BY(mutex) = false;                         // another node removed the inode: nothing is published
+  Sights sights GUARDED_BY(mutex);                             // of its open handles
+  int32_t backing_id GUARDED_BY(mutex) = 0;                    // of the file that the kernel reads itself; 0: none
+  std::shared_ptr<cache::Image> lent GUARDED_BY(mutex);        // whose file that is; null when it is the draft's
 };
 
 class FileTable;

@@ -21,7 +21,8 @@ bool is_superseded_by(File& file, const Inode& inode) REQUIRES(file.mutex) {
 /// A generation may be of the same bytes.
 bool has_same_content(File& file, const Inode& inode) REQUIRES(file.mutex) {
   if (file.draft || file.version->size() != inode.size) return false;
-  return inode.size == 0 || (!inode.content.manifest.is_zero() && file.version->manifest_id() == inode.content.manifest);
+  return inode.size == 0 ||
+         (!inode.content.manifest.is_zero() && file.version->manifest_id() == inode.content.manifest);
 }
 
 /// Nobody sees it by a descriptor or a mapping, so what is loaded is of no more use.
@@ -29,8 +30,7 @@ bool is_unseen(File& file) REQUIRES(file.mutex) { return file.sights.none() && !
 
 /// Readers keep their version. A writer's next write, though, must be seen by all others here, and theirs by him.
 bool shall_catch_up(File& file) REQUIRES(file.mutex) {
-  return (file.writers > 0 && !file.sights.passing() && file.backing_id == 0) ||
-         file.sights.latest() == UINT16_MAX;
+  return (file.writers > 0 && !file.sights.passing() && file.backing_id == 0) || file.sights.latest() == UINT16_MAX;
 }
 
 void unload(File& file) REQUIRES(file.mutex) {
@@ -183,6 +183,10 @@ Result<FileRef> find_to_open(Core& core, const Caller& caller, KernelNode node) 
     file = core.files.acquire(node);
   }
   Status loaded = load_to_open(core, opening, *file, *look.inode);
+  if (loaded && told && !told->names.empty()) {
+    MutexLock lock(file->mutex);
+    file->opened_as = told->names.front();
+  }
   if (loaded) return file;
   core.let_go(std::move(file));
   return Failure(loaded.error());

@@ -13,13 +13,13 @@ namespace weir::vfs {
 void see(Core& core, const Inode& inode);
 
 /// The file of a node id that is about to be opened, with its content loaded, as this moment has it: one read. Stale:
-/// the name does not lead there any more, or the kernel does not know the size; it shall look the name up again. NotFound.
-/// Blocks.
+/// the name does not lead there any more, or the kernel does not know the size; it shall look the name up again.
+/// NotFound. Blocks.
 Result<FileRef> find_to_open(Core& core, const Caller& caller, KernelNode node);
 
 /// All that have the file open see its content as it is now, unless it has unpublished writes, or the kernel shows the
-/// file of an older one by itself. Where it was not shared before, nothing. Blocks; never from a thread that answers the
-/// kernel then, if catching_up_waits().
+/// file of an older one by itself. Where it was not shared before, nothing. Blocks; never from a thread that answers
+/// the kernel then, if catching_up_waits().
 Status catch_up(Core& core, File& file);
 /// The same for a file that was read as `inode` just now.
 Status catch_up(Core& core, File& file, const Inode& inode);

@@ -75,9 +75,10 @@ Result<std::shared_ptr<cache::Image>> Draft::seal_copy() {
   return cache_.seal(copy, std::move(manifest), own);
 }
 
-Status Draft::published(std::shared_ptr<Version> version, uint64_t generation) {
+Status Draft::published(std::shared_ptr<Version> version, uint64_t generation, uint64_t fencings) {
   base_ = std::move(version);
   base_generation_ = generation;
+  fencings_ = fencings;
   changed_ = false;
   // Small content names none of these chunks: what follows it brings them anew.
   replaces_ = !base_->has_image();

@@ -48,6 +48,17 @@ Status prepare_rename(Core& core, KernelNode parent, std::string_view name, Kern
   return sync_before_replacing(core, moved);
 }
 
+/// Where a file that is being written is found.
+void note_name(Core& core, InodeId inode, InodeId parent, std::string_view name) {
+  FileRef file = core.files.find(inode);
+  if (!file) return;
+  {
+    MutexLock lock(file->mutex);
+    file->opened_as = meta::NamePlace{parent, std::string(name)};
+  }
+  core.let_go(std::move(file));
+}
+
 }  // namespace
 
 Result<Entry> Filesystem::lookup(KernelNode parent, std::string_view name) {
@@ -74,7 +85,9 @@ Result<CreatedFile> Filesystem::create(const Caller& caller, KernelNode parent, 
   }
   if (!made) return Failure(made.error());
   ASSIGN_OR_RETURN(CreatedFile created, open_new(caller, *made, open_flags));
-  if (core_->shared) created.entry.fleeting = !core_->told_names.tell(made->id, made->generation, parent.inode(), name);
+  if (!core_->shared) return created;
+  created.entry.fleeting = !core_->told_names.tell(made->id, made->generation, parent.inode(), name);
+  note_name(*core_, made->id, parent.inode(), name);
   return created;
 }
 
@@ -148,6 +161,7 @@ Status Filesystem::rename(const Caller& caller, KernelNode parent, std::string_v
   if (core_->shared) {
     const auto& replaced = renamed.replaced;
     core_->told_names.moved(renamed.moved.id, parent.inode(), name, new_parent.inode(), new_name);
+    note_name(*core_, renamed.moved.id, new_parent.inode(), new_name);
     if (replaced && flags.exchange)
       core_->told_names.moved(replaced->inode.id, new_parent.inode(), new_name, parent.inode(), name);
     if (replaced && !flags.exchange) core_->told_names.forget(replaced->inode.id, new_parent.inode(), new_name);

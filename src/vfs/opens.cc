@@ -52,7 +52,7 @@ Status lend_file(Core& core, BackingFiles& kernel, File& file) REQUIRES(file.mut
 /// Stores through a writable mapping reach the file without a word: it stops being an image before that.
 Status expect_mapping(Core& core, File& file) REQUIRES(file.mutex) {
   if (!file.draft) {
-    ASSIGN_OR_RETURN(file.draft, Draft::live_over({core.cache, *core.memory, file.id}, file.version, file.generation));
+    ASSIGN_OR_RETURN(file.draft, Draft::live_over(core.draft_place(file.id), file.version, file.generation));
   }
   file.draft->set_mapped();
   return file.draft->note();

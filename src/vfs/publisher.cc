@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "model/chunk.h"
 #include "vfs/bring.h"
+#include "vfs/conflict_copy.h"
 #include "vfs/opens.h"
 #include "vfs/uploader.h"
 
@@ -136,6 +137,7 @@ Status publish_draft(Core& core, meta::RequestId request, File& file) REQUIRES(f
   Prepared prepared;
   prepared.change.inode = file.id;
   prepared.change.base_generation = file.draft->base_generation();
+  prepared.change.fencings = file.draft->fencings();
   prepared.change.size = file.draft->size();
   prepared.change.attributes.mtime_ns = file.draft->mtime_ns();
   if (file.draft->live()) {
@@ -159,6 +161,12 @@ Status publish_draft(Core& core, meta::RequestId request, File& file) REQUIRES(f
     prepared.change.changes = file.draft->all_chunks();
     published = meta::publish(core.volume, request, prepared.change);
   }
+  if (!published && published.error().code == Code::kFenced) {
+    meta::Publish whole = prepared.change;
+    if (!whole.inline_bytes && !file.draft->in_memory()) whole.changes = file.draft->all_chunks();
+    whole.replaces = true;
+    published = keep_conflict_copy(core, file.opened_as, prepared.change, std::move(whole));
+  }
   FAULT_POINT("publish.commit.after");
   if (!published && published.error().code == Code::kNotFound) {
     // Who has it open goes on with what is in the draft.
@@ -173,7 +181,7 @@ Status publish_draft(Core& core, meta::RequestId request, File& file) REQUIRES(f
     // Merged with what another node published meanwhile, the content is not what is seen here: as if that had not been.
     if (as_written) core.published_here(file, prepared.version, published->inode);
     file.version = prepared.version;
-    Status noted = file.draft->published(prepared.version, file.generation);
+    Status noted = file.draft->published(prepared.version, file.generation, core.volume.membership().fencings);
     if (noted) noted = file.draft->note();
     if (!noted) log::warning("a successor would publish inode {} again: {}", file.id.value, noted.error().what);
   } else {

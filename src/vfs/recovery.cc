@@ -68,9 +68,19 @@ Status lend_again(Core& core) {
   return {};
 }
 
-/// Gives the file the draft that `make` makes over its published content, if that is of `base_generation`. False: it is
-/// not, since the draft has been published, or the file is gone. Who has it open goes on with it; if nobody has, it is
-/// published.
+/// Where a draft of an earlier life goes on. Nothing: it was published since it was noted. Other nodes may have
+/// published since as well, and then it is not known which it was: what it holds does not win over what they did.
+std::optional<Draft::Place> place_to_go_on(Core& core, const File& file, uint64_t base_generation)
+    REQUIRES(file.mutex) {
+  Draft::Place place = core.draft_place(file.id);
+  if (base_generation == kAnyGeneration || file.generation == base_generation) return place;
+  if (!core.shared) return std::nullopt;
+  place.fencings = Draft::kOfAnotherLife;
+  return place;
+}
+
+/// Gives the file the draft that `make` makes over its published content, if it is not published. False: it is, or the
+/// file is gone. Who has it open goes on with it; if nobody has, it is published.
 Result<bool> resume_draft(
     Core& core, InodeId inode, uint64_t base_generation,
     const std::function<Result<std::unique_ptr<Draft>>(Draft::Place, std::shared_ptr<Version>, uint64_t)>& make) {
@@ -83,8 +93,9 @@ Result<bool> resume_draft(
   }
   {
     MutexLock lock(file->mutex);
-    if (file->draft || (base_generation != kAnyGeneration && file->generation != base_generation)) return false;
-    ASSIGN_OR_RETURN(file->draft, make({core.cache, *core.memory, inode}, *version, file->generation));
+    const auto place = place_to_go_on(core, *file, base_generation);
+    if (file->draft || !place) return false;
+    ASSIGN_OR_RETURN(file->draft, make(*place, *version, file->generation));
     // The uploader shall not take what was sealed for something that nobody wants.
     file->publication_open = true;
     ++core.open_publications;
@@ -183,12 +194,13 @@ Status recover_one(Core& core, cache::Recovered& recovered) {
   TRY(version);
   {
     MutexLock lock(file->mutex);
-    // A draft's record may outlive its publish, but no other publish can come before it.
-    if (file->draft || file->generation != head.base_generation) {
+    // A draft's record may outlive its publish.
+    const auto place = place_to_go_on(core, *file, head.base_generation);
+    if (file->draft || !place) {
       drop(core, recovered);
       return {};
     }
-    ASSIGN_OR_RETURN(file->draft, Draft::recovered({core.cache, *core.memory, file->id}, recovered, *version));
+    ASSIGN_OR_RETURN(file->draft, Draft::recovered(*place, recovered, *version));
   }
   Status published = publish(core, {}, *file);
   if (published) {

@@ -12,6 +12,7 @@
 #include "daemon/check/objects.h"
 #include "daemon/check/paths.h"
 #include "meta/content.h"
+#include "meta/keys.h"
 #include "meta/unstored.h"
 #include "model/chunk.h"
 
@@ -99,11 +100,26 @@ class Check {
         ASSIGN_OR_RETURN(bytes, cached_bytes(*cache_, chunk));
       }
       if (bytes) continue;
+      ASSIGN_OR_RETURN(const bool elsewhere, is_held_elsewhere(chunk.id));
+      if (elsewhere) {
+        ++result_.unstored_elsewhere;
+        continue;
+      }
       findings_.push_back({chunk.id, chunk.record, "lost_chunk",
                            fmt::format("chunk {} was never stored and is not in {}", chunk.id.hex(),
                                        cache_ == nullptr ? "a cache that could be looked at" : "this node's cache")});
     }
     return {};
+  }
+
+  /// Another node has it in its cache, which only that node can look at.
+  Result<bool> is_held_elsewhere(const ChunkId& id) {
+    ASSIGN_OR_RETURN(auto rows, volume_.engine().begin()->scan(meta::keys::duties_of(id), limits::kScanRows));
+    for (const kv::KeyValue& row : rows) {
+      ASSIGN_OR_RETURN(meta::keys::DutyKey duty, meta::keys::parse_duty(row.key));
+      if (duty.node != volume_.node()) return true;
+    }
+    return false;
   }
 
   Status check_contents() {

@@ -37,6 +37,7 @@ struct CheckResult {
   uint64_t object_bytes = 0;
   uint64_t verified_objects = 0;
   uint64_t unstored_chunks = 0;
+  uint64_t unstored_elsewhere = 0;  // of these, not here, but other nodes have the duty to upload them
   uint64_t problem_count = 0;
   uint64_t repaired_count = 0;
   std::vector<meta::Problem> problems;  // limits::kReportedProblems at most

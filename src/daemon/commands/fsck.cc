@@ -25,6 +25,7 @@ Json describe(const CheckResult& result, const CheckRequest& request) {
   json["chunks"] = result.counts.chunks;
   json["stored_chunks"] = result.counts.stored_chunks;
   json["unstored_chunks"] = result.unstored_chunks;
+  json["unstored_elsewhere"] = result.unstored_elsewhere;
   json["content_bytes"] = result.counts.content_bytes;
   json["objects"] = result.objects;
   json["object_bytes"] = result.object_bytes;

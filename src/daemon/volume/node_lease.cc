@@ -117,19 +117,16 @@ Result<std::unique_ptr<NodeLease>> NodeLease::take(kv::Engine& engine, const Req
     mine.process = this_process();
 
     ASSIGN_OR_RETURN(auto taken, write_taken(engine, request.node, seen, mine));
-    if (taken)
-      return std::unique_ptr<NodeLease>(
-          new NodeLease(engine, request, mine, *taken, seen.info && seen.info->fenced, clock, random));
+    if (taken) return std::unique_ptr<NodeLease>(new NodeLease(engine, request, mine, *taken, clock, random));
   }
   return error(Code::kBusy, "several processes want the volume at once; try again");
 }
 
-NodeLease::NodeLease(kv::Engine& engine, Request request, NodeInfo info, kv::Version version, bool found_fenced,
-                     Clock& clock, Random& random)
+NodeLease::NodeLease(kv::Engine& engine, Request request, NodeInfo info, kv::Version version, Clock& clock,
+                     Random& random)
     : engine_(engine),
       request_(std::move(request)),
       node_(request_.node),
-      found_fenced_(found_fenced),
       clock_(clock),
       random_(random),
       info_(std::move(info)),

@@ -52,12 +52,9 @@ class NodeLease {
   /// Tells other nodes where they reach this one. Fenced. Blocks.
   Status use_address(const std::string& address);
   NodeInfo info() const;
-  /// Others found the node dead before this process took it.
-  bool found_fenced() const { return found_fenced_; }
 
  private:
-  NodeLease(kv::Engine& engine, Request request, NodeInfo info, kv::Version version, bool found_fenced, Clock& clock,
-            Random& random);
+  NodeLease(kv::Engine& engine, Request request, NodeInfo info, kv::Version version, Clock& clock, Random& random);
   Status renew();
   Status leave();
   Status rejoin();
@@ -68,7 +65,6 @@ class NodeLease {
   kv::Engine& engine_;
   const Request request_;
   const NodeId node_;
-  const bool found_fenced_;
   Clock& clock_;
   Random& random_;
   meta::Volume* volume_ = nullptr;
