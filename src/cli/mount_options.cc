@@ -46,6 +46,22 @@ void MountOptions::add_to(CLI::App& app) {
                  "datacenter. Of use where metadata are shared. Default: the group without a name.")
       ->type_name("NAME")
       ->check(not_empty("the zone"));
+  app.add_option(
+         "--listen", listen_,
+         "Address and port of this machine, in numbers, at which its HTTP server answers other nodes and "
+         "programs that read metrics, or none. Default: none for embedded metadata; for shared ones the address "
+         "from which the database is reached, and any free port.")
+      ->type_name("ADDR:PORT")
+      ->check(network_address());
+  app.add_option("--advertise", advertise_,
+                 "What other nodes are told instead, where they reach this machine by another address.")
+      ->type_name("ADDR:PORT")
+      ->check(network_address());
+  app.add_option("--metrics-token-file", metrics_token_,
+                 "File with a secret. Programs on other machines that send it (Authorization: Bearer) get /metrics of "
+                 "the HTTP server; those on this machine always do.")
+      ->type_name("FILE")
+      ->check(not_empty("the file name"));
   app.add_option("--cache-size", cache_size_,
                  "Most that stored content may take in the cache, such as 500GiB or 2TB. Default: what the disk has "
                  "beyond the reserve.")
@@ -105,6 +121,9 @@ MountConfig MountOptions::config() const {
   log::set_level(config.log_level);
   config.cache_directory = absolute_or_empty(cache_directory_);
   config.zone = zone_;
+  config.listen = listen_;
+  config.advertise = advertise_;
+  config.metrics_token = absolute_or_empty(metrics_token_);
   if (!cache_size_.empty()) config.cache_bytes_max = parse_bytes(cache_size_).value_or(0);
   // 0 stands for the default there; one byte is as good as none.
   if (!cache_reserve_.empty()) config.reserve_bytes = std::max<uint64_t>(1, parse_bytes(cache_reserve_).value_or(0));

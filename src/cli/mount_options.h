@@ -24,6 +24,9 @@ class MountOptions {
  private:
   std::string cache_directory_;
   std::string zone_;
+  std::string listen_;
+  std::string advertise_;
+  std::string metrics_token_;
   std::string cache_size_;
   std::string cache_reserve_;
   std::string read_timeout_ = "60s";

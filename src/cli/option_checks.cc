@@ -7,6 +7,7 @@
 
 #include "base/size_text.h"
 #include "daemon/volume/metadata_url.h"
+#include "http/address.h"
 
 namespace weir::cli {
 
@@ -32,6 +33,14 @@ OptionCheck metadata_url() {
   return [](const std::string& text) -> std::string {
     auto url = parse_metadata_url(text);
     return url ? "" : url.error().what;
+  };
+}
+
+OptionCheck network_address() {
+  return [](const std::string& text) -> std::string {
+    if (text == "none") return "";
+    auto address = http::Address::parse(text);
+    return address ? "" : address.error().what;
   };
 }
 

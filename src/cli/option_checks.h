@@ -15,6 +15,8 @@ OptionCheck size_of_at_least(uint64_t bytes_min);
 /// A duration of at least `min_ms`.
 OptionCheck duration_of_at_least(int64_t min_ms);
 OptionCheck metadata_url();
+/// A numeric address with a port, or "none".
+OptionCheck network_address();
 OptionCheck one_of(const std::vector<std::string>& values);
 OptionCheck not_empty(const std::string& what);
 

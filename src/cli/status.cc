@@ -60,10 +60,11 @@ std::string object_store_line(const Json& status) {
 std::string reads_line(const Json& status) {
   uint64_t cache = number(status, "reads", "cache_bytes");
   uint64_t store = number(status, "reads", "store_bytes");
+  uint64_t peers = number(status, "reads", "peer_bytes");
   std::string line = fmt::format("{} from the cache, {} from the store", format_bytes(cache), format_bytes(store));
-  if (cache + store > 0)
-    line +=
-        fmt::format(" (hit ratio {:.1f} %)", 100.0 * static_cast<double>(cache) / static_cast<double>(cache + store));
+  if (peers > 0) line += fmt::format(", {} from other nodes", format_bytes(peers));
+  if (const uint64_t all = cache + store + peers; all > 0)
+    line += fmt::format(" (hit ratio {:.1f} %)", 100.0 * static_cast<double>(cache) / static_cast<double>(all));
   return line;
 }
 
@@ -77,6 +78,7 @@ void add_members(Table& table, const Json& status) {
     std::string place = json_text(member, "host").value_or("");
     if (!zone.empty()) place += " in " + zone;
     if (std::string at = json_text(member, "mount_point").value_or(""); !at.empty()) place += ", mounted at " + at;
+    if (std::string address = json_text(member, "address").value_or(""); !address.empty()) place += " at " + address;
     table.row(std::string(std::exchange(title, "")), fmt::format("{} {}, {}", json_number(member, "node").value_or(0),
                                                                  json_text(member, "state").value_or(""), place));
   }

@@ -15,6 +15,8 @@
 #include "base/size_text.h"
 #include "cache/cache.h"
 #include "daemon/commands/commands.h"
+#include "daemon/metrics/exposition.h"
+#include "daemon/metrics/status_metrics.h"
 #include "daemon/mount/daemon_record.h"
 #include "daemon/mount/state_paths.h"
 #include "daemon/volume/format_volume.h"
@@ -104,10 +106,12 @@ Result<std::unique_ptr<Daemon>> Daemon::start(const MountConfig& config, DaemonL
   ASSIGN_OR_RETURN(daemon->unmounted_, make_event());
   TRY(daemon->open_memory(beginning));
   TRY(daemon->open_parts());
+  TRY(daemon->open_network());
   TRY(daemon->start_filesystem());
   if (!resumes) TRY(daemon->mount_volume());
   TRY(daemon->start_channel());
   TRY(daemon->start_control());
+  TRY(daemon->start_network());
   log::info("volume {} {} at {}: metadata {}, store {}, cache {}", daemon->opened_->volume->settings().name,
             resumes ? "goes on" : "is mounted", config.mount_point, config.metadata.display,
             daemon->opened_->store->describe(), daemon->opened_->cache_directory);
@@ -166,6 +170,39 @@ Status Daemon::open_cache() {
   return {};
 }
 
+/// Before the filesystem, which asks other nodes.
+Status Daemon::open_network() {
+  const bool shared = opened_->engine->capabilities().shared;
+  const std::string previous = opened_->previous ? opened_->previous->address : "";
+  ASSIGN_OR_RETURN(auto wanted,
+                   listen_address(config_.listen, config_.advertise, config_.metadata.url, shared, previous));
+  if (shared || wanted)
+    peering_ = std::make_unique<Peering>(opened_->node, opened_->volume->settings(), *cache_, members_.get(),
+                                         opened_->clock, opened_->random);
+  if (!wanted) return {};
+  ASSIGN_OR_RETURN(address_, peering_->listen(*wanted));
+  return {};
+}
+
+/// Last, as it may be asked for everything at once.
+Status Daemon::start_network() {
+  if (!address_.empty()) {
+    Peering::Pages pages;
+    pages.metrics = [this] {
+      auto status = run_status(*this);
+      return status ? status_metrics(*status) : std::string();
+    };
+    pages.metrics_type = kExpositionContentType;
+    if (!config_.metrics_token.empty()) {
+      ASSIGN_OR_RETURN(pages.metrics_token, read_token(config_.metrics_token));
+    }
+    TRY(peering_->start(std::move(pages)));
+    log::info("this is node {}, which others reach at {}", opened_->node.value, address_);
+  }
+  if (opened_->lease->info().address == address_) return {};
+  return opened_->lease->use_address(address_);
+}
+
 Status Daemon::start_filesystem() {
   ASSIGN_OR_RETURN(std::string directory, runtime_directory());
   remove_dead_sockets(directory);
@@ -180,6 +217,7 @@ Status Daemon::start_filesystem() {
   opened_->store->set_read_patience_ms(config_.read_timeout_ms);
   options.wait_when_full = config_.wait_when_full;
   options.memory = memory_;
+  if (members_) options.peers = &peering_->client();
   // Before anything can write over what a predecessor did and could not tell.
   std::vector<uint64_t> unanswered;
   for (const auto& one : fuse::RequestBuffers(memory_).inherited())
@@ -324,6 +362,8 @@ void Daemon::unmount_or_detach() {
 Daemon::~Daemon() {
   if (config_.metadata.embedded() && control_) remove_daemon_record(config_.metadata.directory);
   control_.reset();
+  if (peering_) peering_->stop();
+  if (filesystem_) filesystem_->stop_waiting();
   // Still mounted only after a start that failed, or an unmount that did: nothing may be left that does not answer.
   Status unmounted = unmount(fuse::UnmountMode::kLazy);
   if (!unmounted && unmounted.error().code != Code::kNotFound) log::error("{}", unmounted.error().what);
@@ -336,6 +376,7 @@ Daemon::~Daemon() {
   if (opened_) opened_->store->stop();
   uint64_t left_bytes = filesystem_ ? vfs::status(*filesystem_).upload.backlog_bytes : 0;
   filesystem_.reset();
+  peering_.reset();
   cache_.reset();
   members_.reset();
   opened_.reset();

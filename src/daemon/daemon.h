@@ -13,6 +13,7 @@
 #include "cluster/members.h"
 #include "daemon/control/server.h"
 #include "daemon/mount/mount_config.h"
+#include "daemon/network/peering.h"
 #include "daemon/supervisor/daemon_link.h"
 #include "daemon/volume/open_volume.h"
 #include "fuse/channel.h"
@@ -62,6 +63,8 @@ class Daemon {
   const MountConfig& config() const { return config_; }
   OpenedVolume& opened() { return *opened_; }
   const cluster::Members* members() const { return members_.get(); }
+  /// Null: this node neither asks nor answers others.
+  const Peering* peering() const { return peering_.get(); }
   cache::Cache& cache() { return *cache_; }
   vfs::Filesystem& filesystem() { return *filesystem_; }
   fuse::Channel& channel() { return *channel_; }
@@ -77,6 +80,8 @@ class Daemon {
   Status open_parts();
   Status open_cache();
   Status open_memory(DaemonLink::Beginning& beginning);
+  Status open_network();
+  Status start_network();
   Status start_filesystem();
   Status mount_volume();
   Status check_passthrough();
@@ -96,10 +101,12 @@ class Daemon {
   FileDescriptor asked_;
   FileDescriptor unmounted_;
   std::unique_ptr<OpenedVolume> opened_;
+  std::string address_;                        // that others are told; empty: there is no server
   std::unique_ptr<cluster::Members> members_;  // null: the volume has one node
   std::unique_ptr<cache::Cache> cache_;
   std::shared_ptr<SharedMemory> memory_;
   std::vector<FileDescriptor> devices_;  // until the channel has them; of a predecessor at first
+  std::unique_ptr<Peering> peering_;
   std::unique_ptr<vfs::Filesystem> filesystem_;
   std::unique_ptr<fuse::Handler> handler_;
   std::unique_ptr<fuse::Channel> channel_;

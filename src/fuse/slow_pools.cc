@@ -3,11 +3,13 @@
 #include <memory>
 
 #include "base/limits.h"
+#include "base/network_limits.h"
 
 namespace weir::fuse {
 
 SlowPools::SlowPools()
     : waiting_("weir-wait", limits::kFuseWaitThreads, limits::kFuseSlowQueue),
+      early_("weir-early", limits::kFuseEarlyThreads, limits::kFuseSlowQueue),
       uploading_("weir-stored", limits::kFuseUploadWaitThreads, limits::kFuseSlowQueue),
       publishing_("weir-publish", limits::kFusePublishThreads, limits::kFuseSlowQueue) {}
 

@@ -9,9 +9,9 @@
 
 namespace weir::fuse {
 
-/// Where requests go that would keep a worker of the channel busy for long. Three pools, so that files can be read and
-/// closed while others wait for an object store that is out of reach. The destructor finishes what is queued.
-/// Thread-safe.
+/// Where requests go that would keep a worker of the channel busy for long. Several pools, so that files can be read
+/// and closed while others wait for an object store or a node that is out of reach. The destructor finishes what is
+/// queued. Thread-safe.
 class SlowPools {
  public:
   using Job = std::function<void(Responder)>;
@@ -21,6 +21,8 @@ class SlowPools {
 
   /// For what may wait for the object store. Blocks: only when the queue is full; then the caller runs the job itself.
   void wait_for_store(Responder responder, Job job) { run(waiting_, std::move(responder), std::move(job)); }
+  /// For what waits for a node that holds what is not in the object store yet. Blocks as above.
+  void wait_for_holder(Responder responder, Job job) { run(early_, std::move(responder), std::move(job)); }
   /// For what may wait for an upload to the object store, or for the room that it makes. Blocks as above.
   void wait_for_upload(Responder responder, Job job) { run(uploading_, std::move(responder), std::move(job)); }
   /// For what hashes, writes or syncs much. Blocks as above.
@@ -33,6 +35,7 @@ class SlowPools {
 
   std::atomic<bool> ending_ = false;
   ThreadPool waiting_;
+  ThreadPool early_;
   ThreadPool uploading_;
   ThreadPool publishing_;
 };

@@ -57,11 +57,15 @@ void log_line(void*, const char* format, va_list arguments) {
 
 void let_go(void* owner) { delete static_cast<std::shared_ptr<const std::string>*>(owner); }
 
-bool is_loopback(const sockaddr* address) {
-  SocketAddress copy;
-  copy.size = address->sa_family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
-  std::memcpy(&copy.bytes, address, copy.size);
-  return copy.is_loopback();
+/// The other end of the connection is on this machine: at the loopback address, or at the address that was asked.
+bool is_from_this_machine(int socket, const sockaddr* client) {
+  SocketAddress other;
+  other.size = client->sa_family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+  std::memcpy(&other.bytes, client, other.size);
+  SocketAddress own;
+  own.size = sizeof own.bytes;
+  if (other.is_loopback()) return true;
+  return ::getsockname(socket, own.get(), &own.size) == 0 && own.address().host == other.address().host;
 }
 
 }  // namespace
@@ -173,7 +177,7 @@ void Server::Impl::on_connection(MHD_Connection* connection, void** context, MHD
     const auto* socket = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     const auto* client = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     made->socket = socket->connect_fd;
-    made->from_this_machine = is_loopback(client->client_addr);
+    made->from_this_machine = is_from_this_machine(made->socket, client->client_addr);
     *context = made;
     set_deadline(*made, options_.idle_ms);
     MutexLock lock(mutex_);

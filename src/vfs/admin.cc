@@ -243,7 +243,8 @@ FilesystemStatus status(Filesystem& filesystem) {
   if (core.uploader) status.upload = core.uploader->status();
   status.reads.cache_bytes = core.fetcher.counters().cache_bytes;
   status.reads.store_bytes = core.fetcher.counters().store_bytes;
-  status.reads.corrupt_chunks = core.fetcher.counters().corrupt_chunks;
+  status.reads.peer_bytes = core.fetcher.holders().bytes_brought;
+  status.reads.corrupt_chunks = core.fetcher.counters().corrupt_chunks + core.fetcher.holders().corrupt_chunks;
   status.reads.fills_running = core.filler.running();
   status.open_handles = core.handles.size();
   for (FileRef& file : core.files.all()) {

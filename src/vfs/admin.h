@@ -71,6 +71,7 @@ struct UploadStatus {
 struct ReadStatus {
   uint64_t cache_bytes = 0;  // served from this node's disk
   uint64_t store_bytes = 0;  // fetched from the object store
+  uint64_t peer_bytes = 0;   // fetched from nodes that hold what is not there yet
   uint64_t fills_running = 0;
   uint64_t corrupt_chunks = 0;  // fetched, found wrong, dropped
 };

@@ -21,7 +21,7 @@ struct Missing {
 
 }  // namespace
 
-Status with_needed(Core& core, File& file, const Needed& needed, const Change& change) {
+Status with_needed(Core& core, File& file, const Needed& needed, const Change& change, const Waiting& waiting) {
   Given given;
   while (true) {
     Missing missing{};
@@ -36,7 +36,7 @@ Status with_needed(Core& core, File& file, const Needed& needed, const Change& c
       }
       missing = {*index, file.draft->chunk_id(*index), file.draft->stored_length(*index)};
     }
-    ASSIGN_OR_RETURN(auto bytes, core.fetcher.chunk(missing.id, missing.length));
+    ASSIGN_OR_RETURN(auto bytes, core.fetcher.chunk(missing.id, missing.length, waiting));
     given[missing.index] = {missing.id, std::move(bytes)};
   }
 }

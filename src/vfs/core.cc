@@ -75,7 +75,7 @@ Core::Core(meta::Volume& a_volume, cache::Cache& a_cache, object::ObjectStore& a
       options(an_options),
       shared(an_options.shared.value_or(a_volume.engine().capabilities().shared)),
       memory(std::move(shared_memory)),
-      fetcher(volume, cache, store, buffers, options.read_timeout_ms),
+      fetcher(volume, cache, store, buffers, options.peers, options.read_timeout_ms),
       filler(fetcher, options.fetch_threads),
       hash_pool("weir-hash", options.hash_threads, kHashQueue),
       handles(memory->handles()),

@@ -142,7 +142,7 @@ bool Filesystem::read_is_local(HandleId id, uint64_t offset, size_t count) {
   return version && version->is_local(offset, count);
 }
 
-Result<size_t> Filesystem::read(HandleId id, uint64_t offset, std::span<char> buffer) {
+Result<size_t> Filesystem::read(HandleId id, uint64_t offset, std::span<char> buffer, const Waiting& waiting) {
   ASSIGN_OR_RETURN(auto handle, core_->handles.find(id));
   File& file = *handle->file;
   size_t count = 0;
@@ -157,12 +157,15 @@ Result<size_t> Filesystem::read(HandleId id, uint64_t offset, std::span<char> bu
       [&](Draft& draft, const Given& given) {
         drafted = true;
         return draft.read(offset, clip(draft.size()), given);
-      }));
+      },
+      waiting));
   if (drafted) return count;
   ASSIGN_OR_RETURN(auto version, core_->version_of(file));
-  TRY(version->read(offset, clip(version->size())));
+  TRY(version->read(offset, clip(version->size()), waiting));
   return count;
 }
+
+void Filesystem::stop_waiting() { core_->fetcher.stop(); }
 
 bool Filesystem::write_is_local(HandleId id, uint64_t offset, size_t count) {
   auto handle = core_->handles.find(id);

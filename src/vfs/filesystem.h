@@ -18,6 +18,11 @@
 #include "vfs/backing_files.h"
 #include "vfs/kernel_cache.h"
 #include "vfs/types.h"
+#include "vfs/waiting.h"
+
+namespace weir::cluster {
+class PeerClient;
+}
 
 namespace weir::vfs {
 
@@ -35,6 +40,7 @@ struct FilesystemOptions {
   bool wait_when_full = false;           // for room in the cache, instead of ENOSPC
   std::shared_ptr<SharedMemory> memory;  // for handles and small drafts; null: a new one
   std::optional<bool> shared;            // other nodes may change the volume; nothing: what the engine says
+  cluster::PeerClient* peers = nullptr;  // other nodes, to be asked for what is not stored yet; null: there are none
   bool upload = true;                    // false: leave it to the next mount (tests)
 };
 
@@ -103,8 +109,11 @@ class Filesystem {
   Result<Opened> open(const Caller& caller, KernelNode node, int flags);
   /// False: read() of this range would wait for the object store, so call it where waiting hurts nobody.
   bool read_is_local(HandleId handle, uint64_t offset, size_t count);
-  /// Bytes read; fewer than asked only at the end of the file. May wait for the object store, up to read_timeout_ms.
-  Result<size_t> read(HandleId handle, uint64_t offset, std::span<char> buffer);
+  /// Bytes read; fewer than asked only at the end of the file. May wait for the object store, or for nodes that hold
+  /// what is not there yet, up to read_timeout_ms, and as `waiting` says. Io: no node that is alive has the bytes.
+  Result<size_t> read(HandleId handle, uint64_t offset, std::span<char> buffer, const Waiting& waiting = {});
+  /// From now on nobody waits for bytes that are out of reach: the mount ends. Any thread.
+  void stop_waiting();
   /// As read_is_local(): writing into a chunk that is not here needs its other bytes first.
   bool write_is_local(HandleId handle, uint64_t offset, size_t count);
   /// The number of bytes, also of those that `from` leaves out.

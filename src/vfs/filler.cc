@@ -106,7 +106,9 @@ void Filler::run() {
       ++job->active;
     }
     const Status outcome = fetcher_.fill(*job->image, index);
-    if (!outcome) log::warning("fill of image {} stopped: {}", job->image->id().hex(), outcome.error().what);
+    // What waits for a holder is brought by whoever reads it.
+    if (!outcome && outcome.error().code != Code::kWouldBlock)
+      log::warning("fill of image {} stopped: {}", job->image->id().hex(), outcome.error().what);
     MutexLock lock(mutex_);
     --job->active;
     finish(job, outcome);

@@ -67,23 +67,23 @@ bool Version::is_local(uint64_t offset, uint64_t count) {
   return true;
 }
 
-Status Version::read(uint64_t offset, std::span<char> buffer) {
+Status Version::read(uint64_t offset, std::span<char> buffer, const Waiting& waiting) {
   if (buffer.empty()) return {};
   CHECK(offset + buffer.size() <= size_);
   while (has_image()) {
     auto opened = image();
     // The disk has not even room for an empty image.
-    if (!opened && opened.error().code == Code::kNoSpace) return read_uncached(offset, buffer);
+    if (!opened && opened.error().code == Code::kNoSpace) return read_uncached(offset, buffer, waiting);
     if (!opened) return Failure(opened.error());
-    Status read = read_image(**opened, offset, buffer);
+    Status read = read_image(**opened, offset, buffer, waiting);
     if (read || read.error().code != Code::kStale) return read;
   }
-  ASSIGN_OR_RETURN(auto bytes, whole());
+  ASSIGN_OR_RETURN(auto bytes, whole(waiting));
   std::memcpy(buffer.data(), bytes->data() + offset, buffer.size());
   return {};
 }
 
-Status Version::read_image(cache::Image& image, uint64_t offset, std::span<char> buffer) {
+Status Version::read_image(cache::Image& image, uint64_t offset, std::span<char> buffer, const Waiting& waiting) {
   if (image.complete()) return image.read(offset, buffer);
   size_t done = 0;
   while (done < buffer.size()) {
@@ -97,7 +97,7 @@ Status Version::read_image(cache::Image& image, uint64_t offset, std::span<char>
         MutexLock lock(mutex_);
         sources_.filler.start(image_, index + 1);
       }
-      ASSIGN_OR_RETURN(auto bytes, sources_.fetcher.chunk_of_image(image, index));
+      ASSIGN_OR_RETURN(auto bytes, sources_.fetcher.chunk_of_image(image, index, waiting));
       std::memcpy(piece.data(), bytes->data() + within, piece.size());
     }
     done += piece.size();
@@ -105,7 +105,7 @@ Status Version::read_image(cache::Image& image, uint64_t offset, std::span<char>
   return {};
 }
 
-Status Version::read_uncached(uint64_t offset, std::span<char> buffer) {
+Status Version::read_uncached(uint64_t offset, std::span<char> buffer, const Waiting& waiting) {
   for (size_t done = 0; done < buffer.size();) {
     const uint64_t index = chunk_index(offset + done);
     const uint64_t within = offset + done - chunk_offset(index);
@@ -114,7 +114,7 @@ Status Version::read_uncached(uint64_t offset, std::span<char> buffer) {
     if (id.is_zero()) {
       std::memset(buffer.data() + done, 0, count);
     } else {
-      ASSIGN_OR_RETURN(auto bytes, sources_.fetcher.chunk(id, chunk_length(size_, index)));
+      ASSIGN_OR_RETURN(auto bytes, sources_.fetcher.chunk(id, chunk_length(size_, index), waiting));
       std::memcpy(buffer.data() + done, bytes->data() + within, count);
     }
     done += count;
@@ -122,7 +122,7 @@ Status Version::read_uncached(uint64_t offset, std::span<char> buffer) {
   return {};
 }
 
-Result<std::shared_ptr<const Bytes>> Version::whole() {
+Result<std::shared_ptr<const Bytes>> Version::whole(const Waiting& waiting) {
   CHECK(!has_image());
   {
     MutexLock lock(mutex_);
@@ -132,7 +132,7 @@ Result<std::shared_ptr<const Bytes>> Version::whole() {
   if (size_ == 0 || manifest_->chunks[0].is_zero()) {
     bytes = std::make_shared<const Bytes>(size_, '\0');
   } else {
-    ASSIGN_OR_RETURN(bytes, sources_.fetcher.small(manifest_->chunks[0], size_));
+    ASSIGN_OR_RETURN(bytes, sources_.fetcher.small(manifest_->chunks[0], size_, waiting));
   }
   MutexLock lock(mutex_);
   bytes_ = bytes;

@@ -42,14 +42,14 @@ class Version {
   /// True if read() of this range needs nothing but the local disk.
   bool is_local(uint64_t offset, uint64_t count);
   /// Requires: the range ends within the size. Starts a fill of the whole image when something of it is missing.
-  Status read(uint64_t offset, std::span<char> buffer);
+  Status read(uint64_t offset, std::span<char> buffer, const Waiting& waiting = {});
   /// All bytes of inline or small content. Requires: !has_image().
-  Result<std::shared_ptr<const Bytes>> whole();
+  Result<std::shared_ptr<const Bytes>> whole(const Waiting& waiting = {});
 
  private:
   Version(Sources sources, uint64_t size) : sources_(sources), size_(size) {}
-  Status read_image(cache::Image& image, uint64_t offset, std::span<char> buffer);
-  Status read_uncached(uint64_t offset, std::span<char> buffer);
+  Status read_image(cache::Image& image, uint64_t offset, std::span<char> buffer, const Waiting& waiting);
+  Status read_uncached(uint64_t offset, std::span<char> buffer, const Waiting& waiting);
 
   const Sources sources_;
   const uint64_t size_;

@@ -60,6 +60,7 @@ Json describe_reads(const vfs::ReadStatus& reads) {
   Json json;
   json["cache_bytes"] = reads.cache_bytes;
   json["store_bytes"] = reads.store_bytes;
+  json["peer_bytes"] = reads.peer_bytes;
   json["fills_running"] = reads.fills_running;
   json["corrupt_chunks"] = reads.corrupt_chunks;
   return json;
@@ -88,6 +89,20 @@ Json describe_member(NodeId id, const NodeInfo& info, bool alive) {
   json["cache_directory"] = info.cache_directory;
   json["epoch"] = info.epoch;
   json["state"] = alive ? "alive" : info.fenced ? "dead" : "left";
+  return json;
+}
+
+Json describe_peering(const Peering& peering) {
+  const cluster::PeerClient::Counters& asked = peering.client().counters();
+  const cluster::PeerServer::Counters& answered = peering.server().counters();
+  Json json;
+  json["received_chunks"] = asked.chunks.load();
+  json["received_bytes"] = asked.bytes.load();
+  json["wrong_sums"] = asked.wrong_sums.load();
+  json["failures"] = asked.failures.load();
+  json["sent_chunks"] = answered.chunks.load();
+  json["sent_bytes"] = answered.bytes.load();
+  json["refused"] = answered.refused.load();
   return json;
 }
 
@@ -127,6 +142,7 @@ Result<Json> run_status(Daemon& daemon) {
   if (daemon.members() != nullptr)
     for (const cluster::Member& member : daemon.members()->all())
       json["members"].push_back(describe_member(member.id, member.info, member.alive));
+  if (daemon.peering() != nullptr) json["peers"] = describe_peering(*daemon.peering());
   json["cache"] = describe_cache(opened.cache_directory, status.cache);
   json["upload"] = describe_upload(status.upload);
   json["object_store"] = describe_object_store(*opened.store);

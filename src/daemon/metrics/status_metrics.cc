@@ -53,6 +53,14 @@ constexpr Figure kFigures[] = {
     {"object_store", "failing_s", 1, "weir_store_failing_seconds", kGauge, "since requests only fail; 0: they do not"},
     {"reads", "fills_running", 1, "weir_fills_running", kGauge, "images that are being filled"},
     {"reads", "corrupt_chunks", 1, "weir_corrupt_chunks_total", kCounter, "chunks that came damaged, and were dropped"},
+    {"peers", "received_chunks", 1, "weir_peer_received_chunks_total", kCounter, "chunks that came from other nodes"},
+    {"peers", "received_bytes", 1, "weir_peer_received_bytes_total", kCounter, "content that came from other nodes"},
+    {"peers", "sent_chunks", 1, "weir_peer_sent_chunks_total", kCounter, "chunks sent to other nodes"},
+    {"peers", "sent_bytes", 1, "weir_peer_sent_bytes_total", kCounter, "content sent to other nodes"},
+    {"peers", "wrong_sums", 1, "weir_peer_wrong_sums_total", kCounter,
+     "chunks that changed on their way, and came again"},
+    {"peers", "failures", 1, "weir_peer_failures_total", kCounter, "requests to other nodes without an answer"},
+    {"peers", "refused", 1, "weir_peer_refused_total", kCounter, "requests without the volume's key"},
     {"kernel", "unanswered", 1, "weir_kernel_requests_unanswered", kGauge, "requests in the daemon's hands"},
 };
 
@@ -95,6 +103,7 @@ Metric reads(const Json& status) {
   Metric metric{"weir_read_bytes_total", kCounter, "content that was read, by where it came from", {}};
   add(metric, sample_of(status, "reads", "cache_bytes", 1, {{"from", "cache"}}));
   add(metric, sample_of(status, "reads", "store_bytes", 1, {{"from", "store"}}));
+  add(metric, sample_of(status, "reads", "peer_bytes", 1, {{"from", "peers"}}));
   return metric;
 }
 

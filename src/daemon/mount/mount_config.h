@@ -31,6 +31,9 @@ struct MountConfig {
   std::string mount_point;       // absolute
   std::string cache_directory;   // absolute; empty: the one used last
   std::string zone;              // of this node; on shared metadata
+  std::string listen;            // ADDRESS:PORT of the HTTP server, "none"; empty: as suits the metadata
+  std::string advertise;         // what other nodes are told instead; empty: where it listens
+  std::string metrics_token;     // file with the token for metrics, absolute; empty: none
   uint64_t cache_bytes_max = 0;  // 0: what the disk has
   uint64_t reserve_bytes = 0;    // 0: the cache's own rule
   int64_t read_timeout_ms = 60'000;

@@ -11,6 +11,9 @@ Json to_json(const MountConfig& config) {
   json["metadata_url"] = config.metadata.url;
   json["cache_directory"] = config.cache_directory;
   json["zone"] = config.zone;
+  json["listen"] = config.listen;
+  json["advertise"] = config.advertise;
+  json["metrics_token"] = config.metrics_token;
   json["cache_bytes_max"] = config.cache_bytes_max;
   json["reserve_bytes"] = config.reserve_bytes;
   json["read_timeout_ms"] = config.read_timeout_ms;
@@ -39,6 +42,9 @@ Result<MountConfig> mount_config_of(const Json& json) {
   ASSIGN_OR_RETURN(config.metadata, parse_metadata_url(*url));
   config.cache_directory = json_text(json, "cache_directory").value_or("");
   config.zone = json_text(json, "zone").value_or("");
+  config.listen = json_text(json, "listen").value_or("");
+  config.advertise = json_text(json, "advertise").value_or("");
+  config.metrics_token = json_text(json, "metrics_token").value_or("");
   config.cache_bytes_max = json_number(json, "cache_bytes_max").value_or(0);
   config.reserve_bytes = json_number(json, "reserve_bytes").value_or(0);
   config.read_timeout_ms = static_cast<int64_t>(

@@ -12,6 +12,9 @@ MountConfig example() {
   config.metadata = parse_metadata_url("/srv/weir/meta").value();
   config.mount_point = "/data";
   config.cache_directory = "/nvme/weir";
+  config.listen = "10.0.0.7:7480";
+  config.advertise = "192.0.2.7:80";
+  config.metrics_token = "/etc/weir/token";
   config.cache_bytes_max = 3u << 30;
   config.reserve_bytes = 5;
   config.read_timeout_ms = 1234;

@@ -30,11 +30,30 @@ class ReadBuffer {
   char* base_;
 };
 
-void read_now(Service& service, const fuse_read_in& in, Responder responder) {
+/// `otherwise` gets the responder when only other nodes have the bytes, none gives them now, and `waiting` says not to
+/// wait.
+template <class Otherwise>
+void read_or(Service& service, const fuse_read_in& in, Responder responder, const vfs::Waiting& waiting,
+             Otherwise otherwise) {
   thread_local ReadBuffer buffer;
-  const auto count = service.filesystem.read(in.fh, in.offset, buffer.first(in.size));
+  const auto count = service.filesystem.read(in.fh, in.offset, buffer.first(in.size), waiting);
+  if (!count && count.error().code == Code::kWouldBlock) return otherwise(std::move(responder));
   if (!count) return responder.fail(count.error());
   responder.ok(std::string_view(buffer.first(*count).data(), *count));
+}
+
+/// Waits for other nodes until the caller gets a signal.
+void read_early(Service& service, const fuse_read_in& in, Responder responder) {
+  const Interruption interruption = responder.interruption();
+  const vfs::Waiting waiting{.keep_going = [interruption] { return !interruption.raised(); }};
+  read_or(service, in, std::move(responder), waiting, [](Responder later) { later.fail(Code::kUnavailable); });
+}
+
+void read_now(Service& service, const fuse_read_in& in, Responder responder) {
+  read_or(service, in, std::move(responder), {.for_holders = false}, [&service, in](Responder later) {
+    service.pools.wait_for_holder(std::move(later),
+                                  [&service, in](Responder last) { read_early(service, in, std::move(last)); });
+  });
 }
 
 void answer_written(Responder responder, const Result<size_t>& written) {
