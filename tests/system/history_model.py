@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 # After the lifetime has run out in the kernel. It begins when the kernel takes the reply, some time after the reply was made.
 SLACK_S = 0.5
 STATES_MAX = 400_000
+# For so long it is remembered what names stood for.
+PAST_S = 40.0
 
 
 @dataclass
@@ -79,20 +81,35 @@ class State:
     """`names` to inodes; `versions` of inodes; open `sessions` (token to inode, node, whether published).
 
     A version is a token, "" for nothing, or "~token": any beginning of that content. An inode is called by the token of who
-    made it.
+    made it. `past`: for names, inodes that they stood for, until when at the latest, and the node that changed it.
     """
 
-    __slots__ = ("names", "versions", "sessions")
+    __slots__ = ("names", "versions", "sessions", "past")
 
-    def __init__(self, names, versions, sessions):
-        self.names, self.versions, self.sessions = names, versions, sessions
+    def __init__(self, names, versions, sessions, past=()):
+        self.names, self.versions, self.sessions, self.past = names, versions, sessions, past
 
     def key(self):
-        return (tuple(sorted(self.names.items())), tuple(sorted(self.versions.items())), tuple(sorted(self.sessions.items())))
+        return (tuple(sorted(self.names.items())), tuple(sorted(self.versions.items())), tuple(sorted(self.sessions.items())),
+                self.past)
 
     def after(self, event):
         """The state after a change, or None where it cannot have had its result."""
-        return getattr(self, "_" + event.kind)(event)
+        after = getattr(self, "_" + event.kind)(event)
+        if after is not None:
+            lost = [(name, inode, event.end, event.node) for name, inode in self.names.items() if after.names.get(name) != inode]
+            after.past = tuple(sorted([each for each in self.past if each[2] > event.start - PAST_S] + lost))
+        return after
+
+    def may_be_idle(self, event, lowest):
+        """A rename succeeds and does nothing where both names stand for one file, as hard links do, and a node may take two names
+        for that which stood for it at two moments of their lifetime."""
+        if event.kind != "rename":
+            return False
+        known = [{inode for past_name, inode, until, node in self.past
+                  if past_name == name and until >= lowest and node != event.node} | {self.names.get(name)}
+                 for name in (event.name, event.other)]
+        return bool((known[0] & known[1]) - {None})
 
     def _create(self, event):
         inode = self.names.get(event.name)
@@ -228,8 +245,10 @@ class Checker:
     def _lowest(self, event):
         """The earliest moment that it may show."""
         known = event.kind in ("seen", "unseen") or (event.kind == "stat" and event.result == "ok")
-        if not known:
-            return event.start
+        return self._oldest(event) if known else event.start
+
+    def _oldest(self, event):
+        """How old names and attributes may be that the node has in memory."""
         lowest = event.start - self.lifetime_s - SLACK_S
         for disturbance in self.disturbances:
             if disturbance.node == event.node and lowest <= disturbance.end and disturbance.start <= event.start:
@@ -315,9 +334,10 @@ class Checker:
         was_done, seen, candidates = before
         if self.needs[number] & ~was_done or self.needs_reads[number] & ~seen:
             return
-        after = state.after(event)
-        if after is not None:
-            found.append((event.end, (self._observe(after, done, seen, candidates), done, used)))
+        after = [state.after(event)]
+        if event.result == "ok" and state.may_be_idle(event, self._oldest(event)):
+            after.append(state)
+        found += [(event.end, (self._observe(each, done, seen, candidates), done, used)) for each in after if each is not None]
 
     def _observe(self, state, done, seen, candidates):
         """Marks what this state explains. `candidates`: inodes that a name may stand for in an open observation."""

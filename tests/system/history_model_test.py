@@ -172,6 +172,14 @@ class Names(HistoryTest):
         self.assert_right(made, Event("unlink", "a", 2, 5, "x"), absent("unlink", "b", 2, 5, "x"))
         self.assert_wrong(made, absent("unlink", "b", 2, 5, "x"))
 
+    def test_a_rename_between_two_names_that_a_node_takes_for_one_file_may_do_nothing(self):
+        """b has x in memory when a renames it to y, and then renames x to y itself: these are one file for it."""
+        made = [*write("a", 0, 1, "x", "v1"), Event("rename", "a", 2, 3, "x", "y")]
+        self.assert_right(made, Event("rename", "b", 3.1, 3.2, "x", "y"), read("c", 4, 5, "y", "v1"))
+        self.assert_wrong(made, Event("rename", "b", 5.1, 5.2, "x", "y"))
+        self.assert_wrong(made, Event("rename", "a", 3.1, 3.2, "x", "y"))
+        self.assert_wrong(made, Event("rename", "b", 3.1, 3.2, "x", "z"))
+
     def test_what_was_replaced_does_not_come_back(self):
         self.assert_wrong(replace("a", 0, 1, "x", "v1"), replace("b", 2, 3, "x", "v2"), Event("rename", "c", 4, 5, "x", "y"),
                           read("a", 6, 7, "x", "v1"))
