@@ -201,10 +201,19 @@ TEST_F(ChannelTest, CodesBecomeErrnos) {
     responder.fail(Error{static_cast<Code>(request.header.nodeid), "x"});
   };
   start();
-  EXPECT_EQ(kernel_.call(FUSE_GETATTR, static_cast<uint64_t>(Code::kNotFound)).error, ENOENT);
+  EXPECT_EQ(kernel_.call(FUSE_LOOKUP, static_cast<uint64_t>(Code::kNotFound)).error, ENOENT);
   EXPECT_EQ(kernel_.call(FUSE_GETATTR, static_cast<uint64_t>(Code::kNoAttribute)).error, ENODATA);
   EXPECT_EQ(kernel_.call(FUSE_GETATTR, static_cast<uint64_t>(Code::kStale)).error, ESTALE);
   EXPECT_EQ(kernel_.call(FUSE_GETATTR, static_cast<uint64_t>(Code::kCorrupt)).error, EIO);
+}
+
+TEST_F(ChannelTest, StatOfAFileThatAnotherNodeReplacedLooksForItsNameAgain) {
+  handler_.answer_ = [](const Request&, Responder responder) { responder.fail(Error{Code::kNotFound, "x"}); };
+  start();
+  for (const uint32_t opcode : {FUSE_GETATTR, FUSE_SETATTR, FUSE_GETXATTR, FUSE_READLINK})
+    EXPECT_EQ(kernel_.call(opcode, 7).error, ESTALE) << opcode;
+  for (const uint32_t opcode : {FUSE_LOOKUP, FUSE_UNLINK, FUSE_RENAME2})
+    EXPECT_EQ(kernel_.call(opcode, 7).error, ENOENT) << opcode;
 }
 
 TEST_F(ChannelTest, AnInterruptEndsAWaitingRequest) {

@@ -49,6 +49,26 @@ int errno_of_code(Code code) {
   return EIO;
 }
 
+namespace {
+
+/// Requests that go by an inode's number alone. When it is gone, another node may have replaced it under the name that
+/// the caller used: that one is still there. ESTALE makes the kernel look the name up again, once.
+bool is_about_inode(uint32_t opcode) {
+  switch (opcode) {
+    case FUSE_GETATTR:
+    case FUSE_SETATTR:
+    case FUSE_READLINK:
+    case FUSE_OPENDIR:
+    case FUSE_GETXATTR:
+    case FUSE_SETXATTR:
+    case FUSE_LISTXATTR:
+    case FUSE_REMOVEXATTR: return true;
+    default: return false;
+  }
+}
+
+}  // namespace
+
 Interruption::Interruption(std::shared_ptr<ReplyPort> port, const ReplyAddress& address)
     : port_(std::move(port)), address_(address) {}
 
@@ -93,7 +113,7 @@ void Responder::fail(const Error& error) {
   if (errno_of_code(error.code) == EIO) {
     log::error("{} fails with EIO: {} ({})", opcode_name(address_.opcode), error.what, code_name(error.code));
   }
-  fail(error.code);
+  fail(error.code == Code::kNotFound && is_about_inode(address_.opcode) ? Code::kStale : error.code);
 }
 
 void Responder::fail(Code code) { fail_with_errno(errno_of_code(code)); }
