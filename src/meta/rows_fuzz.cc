@@ -46,6 +46,10 @@ void parse_key(std::string_view input) {
     CHECK(keys::reference(key->chunk, key->kind, key->owner).substr(1) == input.substr(1));
   }
   if (auto key = keys::parse_duty(input)) CHECK(keys::duty(key->chunk, key->node).substr(1) == input.substr(1));
+  if (auto key = keys::parse_pin(input)) {
+    const Bytes made = key->is_guard ? keys::pin_guard(key->inode) : keys::pin(key->inode, key->generation, key->node);
+    CHECK(made.substr(1) == input.substr(1));
+  }
   if (auto key = keys::parse_queue(input)) {
     CHECK(keys::queue(key->queue_class, key->due_ms, key->serial).substr(1) == input.substr(1));
   }
@@ -61,7 +65,7 @@ void parse_reply(std::string_view input) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const std::string_view input(reinterpret_cast<const char*>(data + 1), size - 1);
-  switch (data[0] % 11) {
+  switch (data[0] % 12) {
     case 0: decode<XattrRow>(input); break;
     case 1: decode<PageRow>(input); break;
     case 2: decode<ReferenceRow>(input); break;
@@ -72,6 +76,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     case 7: decode<CounterRow>(input); break;
     case 8: parse_acl(input); break;
     case 9: parse_key(input); break;
+    case 10: decode<PinRow>(input); break;
     default: parse_reply(input); break;
   }
   return 0;

@@ -76,7 +76,7 @@ class Filesystem {
   void connect(const Kernel& kernel);
 
   // Names.
-  Result<Entry> lookup(KernelNode parent, std::string_view name);
+  Result<Entry> lookup(KernelNode parent, std::string_view name, const Caller& caller = {});
   /// mkdir, mknod, symlink.
   Result<Entry> make(const Caller& caller, KernelNode parent, std::string_view name, const meta::NewInode& wanted);
   Result<CreatedFile> create(const Caller& caller, KernelNode parent, std::string_view name,

@@ -21,8 +21,8 @@ bool is_superseded_by(File& file, const Inode& inode) REQUIRES(file.mutex) {
 /// A generation may be of the same bytes.
 bool has_same_content(File& file, const Inode& inode) REQUIRES(file.mutex) {
   if (file.draft || file.version->size() != inode.size) return false;
-  return inode.size == 0 ||
-         (!inode.content.manifest.is_zero() && file.version->manifest_id() == inode.content.manifest);
+  const ManifestId& manifest = inode.content.manifest;
+  return inode.size == 0 || (!manifest.is_zero() && file.version->manifest_id() == manifest);
 }
 
 /// Nobody sees it by a descriptor or a mapping, so what is loaded is of no more use.
@@ -169,10 +169,12 @@ void see(Core& core, const Inode& inode) {
 Result<FileRef> find_to_open(Core& core, const Caller& caller, KernelNode node) {
   Opening opening{caller, node, core.told_names.of(node.inode())};
   const auto& told = opening.told;
-  opening.again = told && core.stale_opens.comes_back(caller, told->at_ns);
+  opening.again = core.stale_opens.comes_back(caller, node.inode());
   ASSIGN_OR_RETURN(const meta::LookAgain look,
                    meta::look_again(core.volume, node.inode(), told ? told->names : std::vector<meta::NamePlace>()));
-  if (told && !lead_there(look) && opening.shall_look(core))
+  // Without a name that is remembered it came by a descriptor, or the answer to a look-up took long to reach it.
+  const bool has_name = told && !told->names.empty() && lead_there(look);
+  if (!has_name && opening.shall_look(core))
     return Failure(told_to_look(node.inode(), "its name may stand for another one by now"));
   if (!look.inode) return find_removed(core, node);
   see(core, *look.inode);

@@ -18,8 +18,8 @@ void see(Core& core, const Inode& inode);
 Result<FileRef> find_to_open(Core& core, const Caller& caller, KernelNode node);
 
 /// All that have the file open see its content as it is now, unless it has unpublished writes, or the kernel shows the
-/// file of an older one by itself. Where it was not shared before, nothing. Blocks; never from a thread that answers
-/// the kernel then, if catching_up_waits().
+/// file of an older one by itself. Nothing on a volume of one node. Blocks; never from a thread that answers the kernel
+/// then, if catching_up_waits().
 Status catch_up(Core& core, File& file);
 /// The same for a file that was read as `inode` just now.
 Status catch_up(Core& core, File& file, const Inode& inode);

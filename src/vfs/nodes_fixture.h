@@ -26,6 +26,7 @@ class TestNode : public KernelCache {
   struct Descriptor {
     KernelNode node;
     HandleId handle = 0;
+    bool kept_pages = false;
   };
 
   TestNode(SharedParts& parts, NodeId node) : volume(options_of(parts, node)) {
@@ -41,7 +42,7 @@ class TestNode : public KernelCache {
   void expire() { names_.clear(); }
 
   Result<KernelNode> look(const std::string& name) {
-    ASSIGN_OR_RETURN(const Entry entry, volume.fs().lookup(TestVolume::root(), name));
+    ASSIGN_OR_RETURN(const Entry entry, volume.fs().lookup(TestVolume::root(), name, volume.caller()));
     sizes_[entry.node.value] = entry.attributes.size;
     if (!entry.fleeting) names_[name] = entry.node;
     return entry.node;
@@ -147,7 +148,7 @@ class TestNode : public KernelCache {
   }
   Descriptor keep(KernelNode node, const Opened& opened) {
     if (!opened.keep_cache) pages_.erase(node.value);
-    return {node, opened.handle};
+    return {node, opened.handle, opened.keep_cache};
   }
 
   std::map<std::string, KernelNode> names_;

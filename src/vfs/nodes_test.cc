@@ -242,16 +242,13 @@ TEST_F(NodesTest, pages_of_an_unchanged_file_are_kept_between_opens) {
   put(a_, "file", "content");
   EXPECT_EQ(b_.get("file"), "content");
   b_.expire();
-  const KernelNode node = TestVolume::must(b_.look("file"));
-  const Opened again = TestVolume::must(b_.volume.fs().open(b_.volume.caller(), node, O_RDONLY));
-  EXPECT_TRUE(again.keep_cache);
-  b_.volume.release(again.handle);
+  const auto again = TestVolume::must(b_.open("file"));
+  EXPECT_TRUE(again.kept_pages);
+  EXPECT_DONE(b_.close(again));
   put(a_, "file", "changed");
-  b_.expire();
-  const KernelNode changed = TestVolume::must(b_.look("file"));
-  const Opened late = TestVolume::must(b_.volume.fs().open(b_.volume.caller(), changed, O_RDONLY));
-  EXPECT_FALSE(late.keep_cache);
-  b_.volume.release(late.handle);
+  const auto changed = TestVolume::must(b_.open("file"));
+  EXPECT_FALSE(changed.kept_pages);
+  EXPECT_DONE(b_.close(changed));
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <optional>
 #include <unordered_map>
 
 #include "base/clock.h"
@@ -19,16 +21,20 @@ class StaleOpens {
 
   /// True: tell the caller so. False: it was told a moment ago.
   bool tell(const Caller& caller, KernelNode node);
-  /// The caller was told so of some node id, and comes back with what was looked up since, at `looked_up_ns`.
-  bool comes_back(const Caller& caller, int64_t looked_up_ns);
+  /// The caller looked a name up, which stands for `inode`, or for nothing.
+  void looked_up(const Caller& caller, std::optional<InodeId> inode);
+  /// The caller was told so, of any node id, and now opens what it looked up since. True once.
+  bool comes_back(const Caller& caller, InodeId inode);
 
  private:
   struct Told {
     KernelNode node;
     int64_t at_ns = 0;
+    InodeId looked_up;  // since then; 0: nothing
   };
 
   Clock& clock_;
+  std::atomic<bool> any_ = false;
   Mutex mutex_;
   std::unordered_map<uint32_t, Told> told_ GUARDED_BY(mutex_);  // by thread
 };

@@ -9,6 +9,8 @@ namespace weir::vfs {
 namespace {
 
 constexpr size_t kNamesOfInode = 8;
+// Answers given in this time may reach the kernel in another order.
+constexpr int64_t kAnswersNs = 100'000'000;
 
 void erase_name(ToldNames::Told& told, size_t index) {
   told.names.erase(told.names.begin() + static_cast<ptrdiff_t>(index));
@@ -61,9 +63,12 @@ bool ToldNames::tell(InodeId inode, uint64_t generation, InodeId parent, std::st
       shard.before.erase(earlier);
     }
   }
-  found->second.generation = std::max(found->second.generation, generation);
-  found->second.at_ns = clock_.monotonic_ns();
-  return add(found->second, {parent, std::string(name)});
+  Told& told = found->second;
+  const int64_t now_ns = clock_.monotonic_ns();
+  if (told.generation != generation && now_ns - told.at_ns < kAnswersNs) told.mixed_ns = now_ns;
+  told.at_ns = now_ns;
+  told.generation = std::max(told.generation, generation);
+  return add(told, {parent, std::string(name)});
 }
 
 std::optional<ToldNames::Told> ToldNames::of(InodeId inode) const {
@@ -74,6 +79,7 @@ std::optional<ToldNames::Told> ToldNames::of(InodeId inode) const {
     if (auto found = map->find(inode); found != map->end()) {
       Told told = found->second;
       drop_old_names(told);
+      if (told.mixed_ns != 0 && clock_.monotonic_ns() - told.mixed_ns < kAnswersNs) told.generation = 0;
       return told;
     }
   return std::nullopt;

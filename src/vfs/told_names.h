@@ -26,8 +26,9 @@ class ToldNames {
   struct Told {
     std::vector<meta::NamePlace> names;
     std::vector<int64_t> times_ns;  // of each name, when it was told last
-    uint64_t generation = 0;        // the latest
+    uint64_t generation = 0;        // 0: of several at about the same time
     int64_t at_ns = 0;              // the last time
+    int64_t mixed_ns = 0;           // when it was told of another generation than before
   };
   /// Nothing: no name that the kernel could go by.
   std::optional<Told> of(InodeId inode) const;

@@ -45,7 +45,7 @@ void rename_to(Service& service, const Request& request, Responder responder, vf
 
 void lookup(Service& service, const Request& request, Responder responder) {
   with_name(request, std::move(responder), [&](std::string_view name, Responder named) {
-    const auto entry = service.filesystem.lookup(node_of(request), name);
+    const auto entry = service.filesystem.lookup(node_of(request), name, caller_of(request));
     if (!entry && entry.error().code == Code::kNotFound && service.lifetimes.absent_ms > 0) {
       return answer_with(std::move(named), encode_absent(service.lifetimes));
     }
