@@ -60,13 +60,13 @@ bool Handle::writable() const { return (flags & O_ACCMODE) != O_RDONLY; }
 
 Result<Opened> Filesystem::open(const Caller& caller, KernelNode node, int flags) {
   if (auto before = opened_before(caller)) return *before;
-  FileRef use;
+  FoundToOpen found;
   if (core_->shared) {
-    ASSIGN_OR_RETURN(use, find_to_open(*core_, caller, node));
+    ASSIGN_OR_RETURN(found, find_to_open(*core_, caller, node));
   } else {
-    use = core_->files.acquire(node.inode());
+    found.file = core_->files.acquire(node.inode());
   }
-  auto handle = std::make_shared<Handle>(std::move(use));
+  auto handle = std::make_shared<Handle>(std::move(found.file));
   handle->flags = flags;
   handle->epoch = node.epoch();
   auto version = core_->version_of(*handle->file);
@@ -75,7 +75,7 @@ Result<Opened> Filesystem::open(const Caller& caller, KernelNode node, int flags
     return Failure(version.error());
   }
   // Before anything is changed: whoever is told to look the name up again comes back.
-  if (Status fresh = find_sight(*core_, caller, *handle->file, node); !fresh) {
+  if (Status fresh = find_sight(*core_, caller, *handle->file, node, found.again); !fresh) {
     core_->let_go(std::move(handle->use));
     return Failure(fresh.error());
   }
@@ -89,7 +89,8 @@ Result<Opened> Filesystem::open(const Caller& caller, KernelNode node, int flags
     change.mtime_now = true;
     if (auto changed = set_attributes(caller, node, change); !changed) truncated = Failure(changed.error());
   }
-  auto opened = truncated ? begin_open(*core_, caller, *handle, node) : Result<Opened>(Failure(truncated.error()));
+  auto opened =
+      truncated ? begin_open(*core_, caller, *handle, node, found.again) : Result<Opened>(Failure(truncated.error()));
   if (!opened) {
     if (handle->writable()) --handle->file->writers;
     if (handle->executes()) --handle->file->executors;

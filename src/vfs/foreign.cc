@@ -64,14 +64,14 @@ bool is_size_unknown(File& file, const std::optional<ToldNames::Told>& told, con
 }
 
 /// A file that another node removed, and that is open here.
-Result<FileRef> find_removed(Core& core, KernelNode node) {
+Result<FoundToOpen> find_removed(Core& core, KernelNode node) {
   FileRef file = core.files.find(node);
   bool is_loaded = false;
   if (file) {
     MutexLock lock(file->mutex);
     is_loaded = file->version != nullptr;
   }
-  if (is_loaded) return file;
+  if (is_loaded) return FoundToOpen{std::move(file)};
   core.let_go(std::move(file));
   return error(Code::kNotFound, "inode {} does not exist", node.inode().value);
 }
@@ -166,7 +166,7 @@ void see(Core& core, const Inode& inode) {
     for (const uint16_t epoch : former) kernel->drop_attributes(KernelNode::of(inode.id, epoch));
 }
 
-Result<FileRef> find_to_open(Core& core, const Caller& caller, KernelNode node) {
+Result<FoundToOpen> find_to_open(Core& core, const Caller& caller, KernelNode node) {
   Opening opening{caller, node, core.told_names.of(node.inode())};
   const auto& told = opening.told;
   opening.again = core.stale_opens.comes_back(caller, node.inode());
@@ -189,7 +189,7 @@ Result<FileRef> find_to_open(Core& core, const Caller& caller, KernelNode node) 
     MutexLock lock(file->mutex);
     file->opened_as = told->names.front();
   }
-  if (loaded) return file;
+  if (loaded) return FoundToOpen{std::move(file), opening.again};
   core.let_go(std::move(file));
   return Failure(loaded.error());
 }

@@ -15,7 +15,11 @@ void see(Core& core, const Inode& inode);
 /// The file of a node id that is about to be opened, with its content loaded, as this moment has it: one read. Stale:
 /// the name does not lead there any more, or the kernel does not know the size; it shall look the name up again.
 /// NotFound. Blocks.
-Result<FileRef> find_to_open(Core& core, const Caller& caller, KernelNode node);
+struct FoundToOpen {
+  FileRef file;
+  bool again = false;  // it did: there is no second time, or the program would be told
+};
+Result<FoundToOpen> find_to_open(Core& core, const Caller& caller, KernelNode node);
 
 /// All that have the file open see its content as it is now, unless it has unpublished writes, or the kernel shows the
 /// file of an older one by itself. Nothing on a volume of one node. Blocks; never from a thread that answers the kernel

@@ -81,7 +81,7 @@ Result<CreatedFile> Filesystem::create(const Caller& caller, KernelNode parent, 
   auto made = meta::make(core_->volume, core_->request(caller), parent.inode(), name, wanted);
   if (!made && made.error().code == Code::kExists && (open_flags & O_EXCL) == 0) {
     // Somebody else made it after the kernel looked: then this is a plain open.
-    ASSIGN_OR_RETURN(Entry entry, lookup(parent, name));
+    ASSIGN_OR_RETURN(Entry entry, lookup(parent, name, caller));
     ASSIGN_OR_RETURN(Opened opened, open(caller, entry.node, open_flags));
     return CreatedFile{entry, opened};
   }

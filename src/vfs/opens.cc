@@ -120,7 +120,7 @@ bool is_shown(Core& core, File& file) {
   return image && (*image)->is_shown_to(file.id);
 }
 
-Status find_sight(Core& core, const Caller& caller, File& file, KernelNode node) {
+Status find_sight(Core& core, const Caller& caller, File& file, KernelNode node, bool again) {
   if (!core.epochs_in_use && node.epoch() == 0) return {};
   core.epochs_in_use = true;
   MutexLock lock(file.mutex);
@@ -128,11 +128,11 @@ Status find_sight(Core& core, const Caller& caller, File& file, KernelNode node)
     file.sights.adopt(node.epoch());
     return {};
   }
-  if (node.epoch() == file.sights.current() || !core.stale_opens.tell(caller, node)) return {};
+  if (node.epoch() == file.sights.current() || again || !core.stale_opens.tell(caller, node)) return {};
   return error(Code::kStale, "the kernel knows inode {} by another number by now", file.id.value);
 }
 
-Result<Opened> begin_open(Core& core, const Caller& caller, const Handle& handle, KernelNode node) {
+Result<Opened> begin_open(Core& core, const Caller& caller, const Handle& handle, KernelNode node, bool again) {
   File& file = *handle.file;
   MutexLock lock(file.mutex);
   BackingFiles* kernel = core.backing_files;
@@ -143,7 +143,7 @@ Result<Opened> begin_open(Core& core, const Caller& caller, const Handle& handle
   wish.direct_writes = core.direct_writes;
   wish.live = is_current && file.draft && file.draft->live();
   wish.complete = is_current && kernel != nullptr && !wish.writes && is_complete(core, file);
-  if (wish.complete && !wish.live && may_move(core, file)) {
+  if (wish.complete && !wish.live && !again && may_move(core, file)) {
     const KernelNode former = node;
     file.sights.move();
     core.epochs_in_use = true;

@@ -6,11 +6,12 @@
 /// modes").
 namespace weir::vfs {
 
-/// Finds out under which of its node ids the kernel opens the file. Stale: it shall look the name up again.
-Status find_sight(Core& core, const Caller& caller, File& file, KernelNode node);
+/// Finds out under which of its node ids the kernel opens the file. Stale: it shall look the name up again; not if it
+/// has done so `again` for this open.
+Status find_sight(Core& core, const Caller& caller, File& file, KernelNode node, bool again = false);
 /// Chooses the mode of a new descriptor and counts it; fills all but the handle. Stale: as above. Requires: the version
 /// is loaded, find_sight() was asked, and O_TRUNC done.
-Result<Opened> begin_open(Core& core, const Caller& caller, const Handle& handle, KernelNode node);
+Result<Opened> begin_open(Core& core, const Caller& caller, const Handle& handle, KernelNode node, bool again = false);
 /// The file was changed through a node id of `epoch`: pages that the kernel has of others of its node ids are gone
 /// when it returns. Blocks, if there are such; never from a thread that answers the kernel then (write_is_local()).
 void show_change(Core& core, File& file, uint16_t epoch);
