@@ -7,9 +7,9 @@ namespace weir::vfs {
 namespace {
 
 /// Waits outside of the file's mutex until `version` can be drafted over.
-Status bring_base(Core& core, File& file, std::shared_ptr<Version>& version) {
+Status bring_base(Core& core, File& file, std::shared_ptr<Version>& version, const Waiting& waiting) {
   ASSIGN_OR_RETURN(version, core.version_of(file));
-  if (!version->has_image()) TRY(version->whole());
+  if (!version->has_image()) TRY(version->whole(waiting));
   return {};
 }
 
@@ -41,11 +41,11 @@ Status with_needed(Core& core, File& file, const Needed& needed, const Change& c
   }
 }
 
-Status change_draft(Core& core, File& file, const Needed& needed, const Change& change) {
+Status change_draft(Core& core, File& file, const Needed& needed, const Change& change, const Waiting& waiting) {
   Given given;
   while (true) {
     std::shared_ptr<Version> base;
-    TRY(bring_base(core, file, base));
+    TRY(bring_base(core, file, base, waiting));
     Missing missing{};
     {
       MutexLock lock(file.mutex);
@@ -70,7 +70,7 @@ Status change_draft(Core& core, File& file, const Needed& needed, const Change& 
       }
       missing = {*index, file.draft->chunk_id(*index), file.draft->stored_length(*index)};
     }
-    ASSIGN_OR_RETURN(auto bytes, core.fetcher.chunk(missing.id, missing.length));
+    ASSIGN_OR_RETURN(auto bytes, core.fetcher.chunk(missing.id, missing.length, waiting));
     given[missing.index] = {missing.id, std::move(bytes)};
   }
 }

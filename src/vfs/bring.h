@@ -16,6 +16,6 @@ Status with_needed(Core& core, File& file, const Needed& needed, const Change& c
 
 /// As with_needed(), with a draft made first if there is none, and with its modification time set when `change`
 /// succeeds.
-Status change_draft(Core& core, File& file, const Needed& needed, const Change& change);
+Status change_draft(Core& core, File& file, const Needed& needed, const Change& change, const Waiting& waiting = {});
 
 }  // namespace weir::vfs

@@ -182,7 +182,8 @@ bool Filesystem::write_is_local(HandleId id, uint64_t offset, size_t count) {
   return version && version->is_local(0, version->has_image() ? offset + count : version->size());
 }
 
-Result<size_t> Filesystem::write(HandleId id, uint64_t offset, std::string_view bytes, WriteFrom from) {
+Result<size_t> Filesystem::write(HandleId id, uint64_t offset, std::string_view bytes, WriteFrom from,
+                                 const Waiting& waiting) {
   ASSIGN_OR_RETURN(auto handle, core_->handles.find(id));
   if (!handle->writable()) return error(Code::kBadHandle, "handle {} is not open for writing", id);
   if (bytes.empty()) return 0;
@@ -199,7 +200,8 @@ Result<size_t> Filesystem::write(HandleId id, uint64_t offset, std::string_view 
       },
       [&](Draft& draft, const Given& given) {
         return kept(draft).empty() ? Status() : draft.write(offset, kept(draft), given);
-      }));
+      },
+      waiting));
   show_change(*core_, *handle->file, handle->epoch);
   hash_behind_writer(*core_, handle->file);
   return bytes.size();

@@ -116,8 +116,9 @@ class Filesystem {
   void stop_waiting();
   /// As read_is_local(): writing into a chunk that is not here needs its other bytes first.
   bool write_is_local(HandleId handle, uint64_t offset, size_t count);
-  /// The number of bytes, also of those that `from` leaves out.
-  Result<size_t> write(HandleId handle, uint64_t offset, std::string_view bytes, WriteFrom from = WriteFrom::kProgram);
+  /// The number of bytes, also of those that `from` leaves out. May wait as read() does.
+  Result<size_t> write(HandleId handle, uint64_t offset, std::string_view bytes, WriteFrom from = WriteFrom::kProgram,
+                       const Waiting& waiting = {});
   /// True if flush(), sync() and release() of this handle have much to hash or write: not for the kernel's workers.
   bool flush_is_long(HandleId handle);
   /// Publishes unpublished writes of the file, and ends the POSIX locks of `lock_owner` on it.

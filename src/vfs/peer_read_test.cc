@@ -268,6 +268,32 @@ TEST_F(PeerReadTest, WhoMustNotWaitIsToldSoAlsoWhenAnotherWaitsForTheSameChunk) 
   on(kB).release(caller(), handle, std::nullopt);
 }
 
+TEST_F(PeerReadTest, AWriteIntoAPartOfAChunkWaitsForItsHolderOnlyWhereItMay) {
+  put(kA, "big", big_);
+  put(kA, "small", small_);
+  const uint16_t port = cut(kA);
+  for (const char* name : {"big", "small"}) {
+    const HandleId handle = on(kB).open(caller(), on(kB).lookup(root(), name).value().node, O_RDWR).value().handle;
+    auto refused = on(kB).write(handle, 10, "new", WriteFrom::kProgram, {.for_holders = false});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Code::kWouldBlock);
+    std::atomic<bool> ended = false;
+    std::thread writer([&] {
+      EXPECT_TRUE(on(kB).write(handle, 10, "new"));
+      ended = true;
+    });
+    nodes_.clock.sleep_ms(200);
+    EXPECT_FALSE(ended);
+    nodes_.start(kA, port);
+    writer.join();
+    Bytes expected = (name == std::string("big") ? big_ : small_).substr(0, 4096);
+    expected.replace(10, 3, "new");
+    EXPECT_EQ(read(kB, handle, 0, 4096).value(), expected);
+    on(kB).release(caller(), handle, std::nullopt);
+    cut(kA);
+  }
+}
+
 TEST_F(PeerReadTest, NobodyWaitsOnceTheMountEnds) {
   put(kA, "big", big_);
   cut(kA);

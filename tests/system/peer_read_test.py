@@ -53,6 +53,11 @@ def refuse_uploads(fleet):
     fleet.server.command("add", kind="internal_error", operations=["PutObject"])
 
 
+def overwrite(path):
+    with open(path, "r+b", buffering=0) as file:
+        file.write(b"new")
+
+
 class PeerRead(FleetTest):
     def fleet(self, count=2):
         return Fleet(count, store=FaultServer)
@@ -142,7 +147,7 @@ class PeerRead(FleetTest):
                 process.wait(40)
                 self.assertNotEqual(process.returncode, 0)
 
-    def test_many_readers_that_wait_hold_up_nobody_else(self):
+    def test_many_readers_and_writers_that_wait_hold_up_nobody_else(self):
         with self.fleet() as fleet:
             a, b = fleet.nodes
             content = some_bytes(5 * MIB, 5)
@@ -152,8 +157,12 @@ class PeerRead(FleetTest):
             refuse_uploads(fleet)
             for index in range(40):
                 write(a.path(f"early{index}"), some_bytes(MIB, index + 10))
+                write(a.path(f"late{index}"), some_bytes(MIB, index + 50))
             a.cut_from(b)
             readers = [Reader(b.path(f"early{index}")) for index in range(40)]
+            writers = [threading.Thread(target=overwrite, args=(b.path(f"late{index}"),)) for index in range(40)]
+            for writer in writers:
+                writer.start()
             time.sleep(2)
             start = time.monotonic()
             self.assertEqual(read(b.path("stored")), content)
@@ -162,6 +171,9 @@ class PeerRead(FleetTest):
             for index, reader in enumerate(readers):
                 reader.join(60)
                 self.assertEqual(reader.got, some_bytes(MIB, index + 10))
+            for index, writer in enumerate(writers):
+                writer.join(60)
+                self.assertEqual(read(a.path(f"late{index}")), b"new" + some_bytes(MIB, index + 50)[3:])
 
 
 class Server(FleetTest):

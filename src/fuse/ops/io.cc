@@ -60,9 +60,15 @@ void answer_written(Responder responder, const Result<size_t>& written) {
   answer(std::move(responder), written, [](size_t count) { return fuse_write_out{static_cast<uint32_t>(count), 0}; });
 }
 
-void write_now(Service& service, const fuse_write_in& in, std::string_view bytes, Responder responder) {
+/// A write is never interrupted: few programs expect that. It waits for other nodes as long as a read may.
+void write_now(Service& service, const fuse_write_in& in, std::string_view bytes, Responder responder,
+               const vfs::Waiting& waiting = {.for_holders = false}) {
   const auto from = (in.write_flags & FUSE_WRITE_CACHE) != 0 ? vfs::WriteFrom::kPageCache : vfs::WriteFrom::kProgram;
-  const Result<size_t> written = service.filesystem.write(in.fh, in.offset, bytes, from);
+  const Result<size_t> written = service.filesystem.write(in.fh, in.offset, bytes, from, waiting);
+  if (!written && written.error().code == Code::kWouldBlock)
+    return service.pools.wait_for_holder(std::move(responder), [&service, in, copied = Bytes(bytes)](Responder later) {
+      write_now(service, in, copied, std::move(later), {});
+    });
   const bool again = !written && service.filesystem.waits_for_room(written.error());
   answer_when_there_is_room(
       service, std::move(responder), written,
