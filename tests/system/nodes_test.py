@@ -1,29 +1,16 @@
-"""Nodes that are found dead: what they may not do any more, what becomes of what they had written, how they come back."""
+"""What makes a node a node: its cache directory; and what of it other nodes cannot see."""
 
 import json
 import os
-import subprocess
 import sys
 import time
 
 import harness
-from fleet import Fleet, FleetTest, eventually, read, write
+from fleet import Fleet, FleetTest, read, write
 from harness import SOURCE
 
 sys.path.insert(0, os.path.join(SOURCE, "tests", "servers"))
 from fault_server import FaultServer  # noqa: E402
-
-WRITER = """
-import sys
-files = [open(name, "wb", buffering=0) for name in sys.argv[1:]]
-for file in files:
-    file.write(b"written by a")
-print("written", flush=True)
-sys.stdin.read()
-for file in files:
-    file.close()
-"""
-FOUND_DEAD_S = 40  # the lease of 20 s, a look every 2 s, and a slow machine
 
 
 def state_of(observer, node):
@@ -31,56 +18,6 @@ def state_of(observer, node):
 
 
 class Nodes(FleetTest):
-    def test_a_node_that_was_stopped_keeps_what_it_wrote_beside_what_others_wrote(self):
-        """The others had reason to think that it is dead, and went on. Neither side's bytes are lost."""
-        with Fleet(2) as fleet:
-            a, b = fleet.nodes
-            write(a.path("report"), b"first")
-            write(a.path("untouched"), b"first")
-            # A process of its own: whoever starts others closes its files in between, which waits for a stopped node.
-            writer = a.popen(sys.executable, "-c", WRITER, "report", "untouched",
-                             stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-            self.assertEqual(writer.stdout.readline(), b"written\n")
-            a.stop()
-            eventually(lambda: state_of(b, a) == "dead", FOUND_DEAD_S, "the stopped node is found dead")
-            write(b.path("report"), b"written by b, which is longer")
-            a.go_on()
-            writer.communicate()
-            self.assertEqual(writer.returncode, 0)
-            time.sleep(1.5)  # the lifetime of names
-            self.assertEqual(read(b.path("report")), b"written by b, which is longer")
-            self.assertEqual(read(b.path("untouched")), b"written by a")
-            copies = [name for name in os.listdir(b.mount_point) if ".conflict-" in name]
-            self.assertEqual(len(copies), 1, copies)
-            self.assertEqual(read(b.path(copies[0])), b"written by a")
-            self.assertTrue(copies[0].startswith("report."), copies)
-            self.assertEqual(read(a.path("report")), b"written by b, which is longer")
-            status = a.status()
-            self.assertTrue(any(copies[0] in report for report in status["reports"]), status["reports"])
-            self.assertEqual(status["node"]["times_found_dead"], 1)
-            eventually(lambda: state_of(b, a) == "alive", 10, "the others see that it is back")
-            fleet.umount()
-            fleet.fsck()
-
-    def test_a_killed_node_is_dead_to_the_others_and_comes_back_as_itself(self):
-        with Fleet(2) as fleet:
-            a, b = fleet.nodes
-            write(a.path("closed"), b"x" * 200_000)
-            node = a.status()["node"]
-            a.kill()
-            eventually(lambda: state_of(b, a) == "dead", FOUND_DEAD_S, "the killed node is found dead")
-            self.assertEqual(os.listdir(b.mount_point), ["closed"])
-            a.mount()
-            again = a.status()["node"]
-            self.assertEqual(again["id"], node["id"])
-            self.assertGreater(again["epoch"], node["epoch"])
-            self.assertEqual(read(a.path("closed")), b"x" * 200_000)
-            eventually(lambda: state_of(b, a) == "alive", 10, "the others see that it is back")
-            a.sync("--to", "stored")
-            self.assertEqual(read(b.path("closed")), b"x" * 200_000)
-            fleet.umount()
-            fleet.fsck()
-
     def test_what_another_node_has_to_upload_is_not_lost(self):
         """fsck sees one cache. What lies in those of other nodes is not damage."""
         with Fleet(2, store=FaultServer) as fleet:
