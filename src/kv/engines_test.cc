@@ -7,8 +7,8 @@
 namespace weir::kv {
 namespace {
 
-std::unique_ptr<Engine> opened(const std::string& url, bool create) {
-  Result<std::unique_ptr<Engine>> engine = open_engine(url, create);
+std::unique_ptr<Engine> opened(const std::string& url, bool create, const Layout& layout = {}) {
+  Result<std::unique_ptr<Engine>> engine = open_engine(url, create, layout);
   if (!engine) check_failed(__FILE__, __LINE__, "open_engine", engine.error().what);
   return std::move(*engine);
 }
@@ -50,10 +50,13 @@ class FaultyHarness : public EngineHarness {
   FaultyEngine engine_{opened("memory:", true), 1};
 };
 
+/// About half of the keys that the tests use: they lie in both tables, in the middle of ranges, and lead across.
+const Layout kMixedLayout{"acegikmoqsuwyACEGIKMOQSUWY13579"};
+
 /// A schema of its own in a server that all tests of this program share.
 class PostgresHarness : public EngineHarness {
  public:
-  explicit PostgresHarness(const std::string& url) : url_(url), engine_(opened(url, true)) {}
+  PostgresHarness(const std::string& url, const Layout& layout) : url_(url), engine_(opened(url, true, layout)) {}
   Engine& engine() override { return *engine_; }
   void reopen() override { engine_ = opened(url_, false); }
 
@@ -62,11 +65,11 @@ class PostgresHarness : public EngineHarness {
   std::unique_ptr<Engine> engine_;
 };
 
-Result<std::unique_ptr<EngineHarness>> make_postgres() {
+Result<std::unique_ptr<EngineHarness>> make_postgres(const Layout& layout) {
   static Result<std::unique_ptr<testing::PostgresServer>> server = testing::PostgresServer::start();
   static int schemas = 0;
   if (!server) return Failure(server.error());
-  return std::make_unique<PostgresHarness>((*server)->url(fmt::format("schema=test{}", ++schemas)));
+  return std::make_unique<PostgresHarness>((*server)->url(fmt::format("schema=test{}", ++schemas)), layout);
 }
 
 template <class Harness>
@@ -74,10 +77,12 @@ EngineKind kind(const std::string& name) {
   return {name, []() -> Result<std::unique_ptr<EngineHarness>> { return std::make_unique<Harness>(); }};
 }
 
-INSTANTIATE_TEST_SUITE_P(Engines, EngineConformance,
-                         ::testing::Values(kind<MemoryHarness>("memory"), kind<RocksdbHarness>("rocksdb"),
-                                           kind<FaultyHarness>("faulty"), EngineKind{"postgres", make_postgres}),
-                         [](const auto& test) { return test.param.name; });
+INSTANTIATE_TEST_SUITE_P(
+    Engines, EngineConformance,
+    ::testing::Values(kind<MemoryHarness>("memory"), kind<RocksdbHarness>("rocksdb"), kind<FaultyHarness>("faulty"),
+                      EngineKind{"postgres", [] { return make_postgres({}); }},
+                      EngineKind{"postgres_in_two_tables", [] { return make_postgres(kMixedLayout); }}),
+    [](const auto& test) { return test.param.name; });
 
 }  // namespace
 }  // namespace weir::kv

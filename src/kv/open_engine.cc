@@ -17,10 +17,10 @@ Result<std::unique_ptr<Engine>> open_path(const std::string& url, std::string pa
 
 }  // namespace
 
-Result<std::unique_ptr<Engine>> open_engine(const std::string& url, bool create) {
+Result<std::unique_ptr<Engine>> open_engine(const std::string& url, bool create, const Layout& layout) {
   if (url.starts_with(kRocksdbScheme)) return open_path(url, url.substr(kRocksdbScheme.size()), create);
   if (url.starts_with('/')) return open_path(url, url, create);
-  if (url.starts_with("postgres://") || url.starts_with("postgresql://")) return open_postgres(url, create);
+  if (url.starts_with("postgres://") || url.starts_with("postgresql://")) return open_postgres(url, create, layout);
   if (url == "memory:") return std::make_unique<MemoryEngine>();
   // Of something with a host, user and password may be part: name only the scheme.
   const size_t scheme = url.find("://");

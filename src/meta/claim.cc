@@ -56,13 +56,39 @@ std::vector<Claim> claims_of(const std::vector<ChunkId>& chunks, uint64_t size, 
   return claims;
 }
 
+namespace {
+
+Result<std::vector<std::optional<kv::Value>>> read_chunk_rows(kv::Transaction& transaction,
+                                                              const std::vector<Claim>& claims,
+                                                              const std::vector<Bytes>& chunk_keys,
+                                                              const ChunkRows& known) {
+  std::vector<std::optional<kv::Value>> values(claims.size());
+  std::vector<Bytes> missing_keys;
+  std::vector<size_t> missing;
+  for (size_t i = 0; i < claims.size(); ++i) {
+    const auto found = known.find(claims[i].id);
+    if (found != known.end()) {
+      values[i] = found->second;
+    } else {
+      missing.push_back(i);
+      missing_keys.push_back(chunk_keys[i]);
+    }
+  }
+  if (missing.empty()) return values;
+  ASSIGN_OR_RETURN(auto read, transaction.get_many(missing_keys));
+  for (size_t i = 0; i < missing.size(); ++i) values[missing[i]] = std::move(read[i]);
+  return values;
+}
+
+}  // namespace
+
 Status claim_chunks(Volume& volume, kv::Transaction& transaction, const std::vector<Claim>& claims, const Offer& offer,
-                    ToUpload& to_upload) {
+                    ToUpload& to_upload, const ChunkRows& known) {
   if (claims.empty()) return {};
   std::vector<Bytes> chunk_keys;
   chunk_keys.reserve(claims.size());
   for (const Claim& claim : claims) chunk_keys.push_back(keys::chunk(claim.id));
-  ASSIGN_OR_RETURN(auto values, transaction.get_many(chunk_keys));
+  ASSIGN_OR_RETURN(auto values, read_chunk_rows(transaction, claims, chunk_keys, known));
   for (size_t i = 0; i < claims.size(); ++i) {
     std::optional<ChunkRecord> record;
     if (values[i]) {

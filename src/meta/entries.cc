@@ -43,6 +43,17 @@ Result<EntryPlace> find_entry(const Volume& volume, kv::Transaction& transaction
                directory.value, name);
 }
 
+kv::ReadBatch::Link entry_link(size_t place) {
+  return {place, Dentry::kInodeOffset, Dentry::kInodeBytes, Bytes(1, keys::kInode)};
+}
+
+Result<std::optional<kv::Value>> read_entry_inode(const Volume& volume, kv::Transaction& transaction,
+                                                  const EntryPlace& place, const std::optional<kv::Value>& linked) {
+  CHECK(place.entry);
+  if (place.cookie == volume.name_hash(place.entry->name)) return linked;
+  return transaction.get(keys::inode(place.entry->inode));
+}
+
 void put_entry(kv::Transaction& transaction, InodeId directory, const EntryPlace& place, std::string_view name,
                InodeId inode, FileType type) {
   CHECK(!place.entry);
@@ -71,17 +82,16 @@ void erase_entry(kv::Transaction& transaction, InodeId directory, const EntryPla
   }
 }
 
-Result<bool> directory_is_empty(kv::Transaction& transaction, InodeId directory) {
-  kv::KeyRange range = keys::entries_behind(directory, 0);
+Result<bool> directory_is_empty(kv::Transaction& transaction, InodeId directory, std::vector<kv::KeyValue> rows) {
+  const kv::KeyRange range = keys::entries_behind(directory, 0);
   for (;;) {
-    ASSIGN_OR_RETURN(auto rows, transaction.scan(range, limits::kScanRows));
     for (const kv::KeyValue& row : rows) {
       ASSIGN_OR_RETURN(Dentry dentry, Dentry::decode(row.bytes));
       if (dentry.inode.value != 0) return false;
       transaction.erase(row.key);
     }
     if (rows.size() < limits::kScanRows) return true;
-    range = keys::behind(range, rows.back().key);
+    ASSIGN_OR_RETURN(rows, transaction.scan(keys::behind(range, rows.back().key), limits::kScanRows));
   }
 }
 

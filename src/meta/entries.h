@@ -29,6 +29,13 @@ Bytes first_entry_key(const Volume& volume, InodeId directory, std::string_view 
 Result<EntryPlace> find_entry(const Volume& volume, kv::Transaction& transaction, InodeId directory,
                               std::string_view name, const std::optional<kv::Value>& first);
 
+/// What leads from the row at `place` of a batch's keys, which is first_entry_key(), to the inode that it stands for.
+kv::ReadBatch::Link entry_link(size_t place);
+/// The row of the inode that an entry stands for: `linked` if the entry was found at the first place, from where that
+/// came along, else read now.
+Result<std::optional<kv::Value>> read_entry_inode(const Volume& volume, kv::Transaction& transaction,
+                                                  const EntryPlace& place, const std::optional<kv::Value>& linked);
+
 /// Requires: the name is free.
 void put_entry(kv::Transaction& transaction, InodeId directory, const EntryPlace& place, std::string_view name,
                InodeId inode, FileType type);
@@ -39,7 +46,7 @@ void replace_entry(kv::Transaction& transaction, InodeId directory, const EntryP
 void erase_entry(kv::Transaction& transaction, InodeId directory, const EntryPlace& place);
 
 /// Whether a directory has no entries. Unvalidated: fence the directory's inode before. Erases the rows that collisions
-/// left behind.
-Result<bool> directory_is_empty(kv::Transaction& transaction, InodeId directory);
+/// left behind. `rows` are the first limits::kScanRows, scanned since.
+Result<bool> directory_is_empty(kv::Transaction& transaction, InodeId directory, std::vector<kv::KeyValue> rows);
 
 }  // namespace weir::meta

@@ -1,12 +1,22 @@
 #include "meta/attributes.h"
+#include "meta/keys.h"
 #include "meta/parent.h"
 
 namespace weir::meta {
 
 Result<Inode> get_inode(Volume& volume, InodeId inode) {
   auto transaction = volume.engine().begin();
-  ASSIGN_OR_RETURN(Inode row, read_inode(*transaction, inode));
-  return fold_deltas(volume, std::move(row));
+  if (!volume.engine().capabilities().shared) {
+    ASSIGN_OR_RETURN(Inode row, read_inode(*transaction, inode));
+    return fold_deltas(volume, std::move(row));
+  }
+  // Only directories have deltas, but to ask for none costs less than a second round trip.
+  kv::ReadBatch batch;
+  batch.keys = {keys::inode(inode)};
+  batch.scans = {scan_of_deltas(inode)};
+  ASSIGN_OR_RETURN(const kv::ReadAnswer found, transaction->read(batch));
+  ASSIGN_OR_RETURN(Inode row, decode_inode(inode, found.values[0]));
+  return fold_deltas(volume, std::move(row), found.scans[0]);
 }
 
 }  // namespace weir::meta

@@ -59,6 +59,8 @@ Bytes counter(CounterKind kind) { return std::move(start(kCounter).u8(static_cas
 Bytes collector() { return std::move(start(kCollector)).take(); }
 Bytes settings() { return std::move(start(kSettings)).take(); }
 
+kv::Layout layout() { return {Bytes{kDelta, kDuty, kBuild, kOrphan, kQueue, kSlot, kLease, 'K', 'S'}}; }
+
 kv::KeyRange all_of(Tag tag) { return range_of(start(tag)); }
 kv::KeyRange entries_behind(InodeId directory, uint64_t cookie) {
   kv::KeyRange range = range_of(std::move(start(kEntry).u64(directory.value)));

@@ -8,18 +8,20 @@ namespace weir::meta {
 
 Result<Inode> lookup(Volume& volume, InodeId parent, std::string_view name) {
   TRY(check_name(name));
-  const Bytes first_key = first_entry_key(volume, parent, name);
+  kv::ReadBatch batch;
+  batch.keys = {first_entry_key(volume, parent, name), keys::inode(parent)};
+  batch.links = {entry_link(0)};
   for (int attempt = 0; attempt < limits::kTransactionAttempts; ++attempt) {
     auto transaction = volume.engine().begin();
-    ASSIGN_OR_RETURN(auto first, transaction->get(first_key));
-    ASSIGN_OR_RETURN(EntryPlace place, find_entry(volume, *transaction, parent, name, first));
+    ASSIGN_OR_RETURN(const kv::ReadAnswer found, transaction->read(batch));
+    ASSIGN_OR_RETURN(EntryPlace place, find_entry(volume, *transaction, parent, name, found.values[0]));
     if (!place.entry) {
-      ASSIGN_OR_RETURN(Inode directory, read_inode(*transaction, parent));
+      ASSIGN_OR_RETURN(Inode directory, decode_inode(parent, found.values[1]));
       if (directory.type != FileType::kDirectory)
         return error(Code::kNotDirectory, "inode {} is not a directory", parent.value);
       return error(Code::kNotFound, "'{}' does not exist in directory {}", name, parent.value);
     }
-    ASSIGN_OR_RETURN(auto value, transaction->get(keys::inode(place.entry->inode)));
+    ASSIGN_OR_RETURN(auto value, read_entry_inode(volume, *transaction, place, found.linked[0]));
     if (!value) continue;  // removed between the two reads: look again
     ASSIGN_OR_RETURN(Inode inode, Inode::decode(place.entry->inode, value->bytes));
     return fold_deltas(volume, std::move(inode));

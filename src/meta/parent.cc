@@ -115,17 +115,60 @@ Status sum_deltas(Volume& volume, InodeId directory, Sum& sum) {
   return {};
 }
 
-}  // namespace
+bool has_deltas(const Inode& inode) { return inode.type == FileType::kDirectory && inode.link_count > 0; }
 
-Result<Inode> fold_deltas(Volume& volume, Inode inode) {
-  if (inode.type != FileType::kDirectory || inode.link_count == 0) return inode;
-  Sum sum;
-  TRY(sum_deltas(volume, inode.id, sum));
+void add_sum(Inode& inode, const Sum& sum) {
   inode.size = static_cast<uint64_t>(std::max<int64_t>(0, sum.entries));
   inode.link_count += static_cast<uint32_t>(std::max<int64_t>(0, sum.subdirectories));
   if (sum.mtime_ns != 0) inode.mtime_ns = sum.mtime_ns;
   inode.ctime_ns = std::max(inode.ctime_ns, sum.mtime_ns);
+}
+
+}  // namespace
+
+Result<Inode> fold_deltas(Volume& volume, Inode inode) {
+  if (!has_deltas(inode)) return inode;
+  Sum sum;
+  TRY(sum_deltas(volume, inode.id, sum));
+  add_sum(inode, sum);
   return inode;
+}
+
+kv::ReadBatch::Scan scan_of_deltas(InodeId directory) { return {keys::deltas_of(directory), limits::kScanRows}; }
+
+Result<Inode> fold_deltas(Volume& volume, Inode inode, const std::vector<kv::KeyValue>& rows) {
+  if (!has_deltas(inode)) return inode;
+  if (rows.size() == limits::kScanRows) return fold_deltas(volume, std::move(inode));
+  return fold_rows(std::move(inode), rows);
+}
+
+Result<Inode> fold_rows(Inode inode, const std::vector<kv::KeyValue>& rows) {
+  Sum sum;
+  for (const kv::KeyValue& row : rows) TRY(sum.add(row.bytes));
+  add_sum(inode, sum);
+  return inode;
+}
+
+Status fold_all_deltas(Volume& volume, const std::vector<Inode*>& inodes) {
+  std::vector<Inode*> directories;
+  for (Inode* inode : inodes)
+    if (has_deltas(*inode)) directories.push_back(inode);
+  if (!volume.engine().capabilities().shared) {
+    for (Inode* directory : directories) {
+      ASSIGN_OR_RETURN(*directory, fold_deltas(volume, std::move(*directory)));
+    }
+    return {};
+  }
+  for (size_t first = 0; first < directories.size(); first += limits::kScansAtOnce) {
+    const size_t end = std::min(first + limits::kScansAtOnce, directories.size());
+    kv::ReadBatch batch;
+    for (size_t i = first; i < end; ++i) batch.scans.push_back(scan_of_deltas(directories[i]->id));
+    ASSIGN_OR_RETURN(const kv::ReadAnswer answer, volume.engine().begin()->read(batch));
+    for (size_t i = first; i < end; ++i) {
+      ASSIGN_OR_RETURN(*directories[i], fold_deltas(volume, std::move(*directories[i]), answer.scans[i - first]));
+    }
+  }
+  return {};
 }
 
 }  // namespace weir::meta

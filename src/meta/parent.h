@@ -42,4 +42,13 @@ class Parent {
 /// sum is not older than it. What this transaction has put is not in the sum, and nothing of it is validated.
 Result<Inode> fold_deltas(Volume& volume, Inode inode);
 
+/// For callers that read the deltas of directories along with other rows, where that costs less (shared engines): what
+/// to scan, and the sum as fold_deltas() makes it, from that scan where it saw all.
+kv::ReadBatch::Scan scan_of_deltas(InodeId directory);
+Result<Inode> fold_deltas(Volume& volume, Inode inode, const std::vector<kv::KeyValue>& rows);
+/// The sum from all rows.
+Result<Inode> fold_rows(Inode inode, const std::vector<kv::KeyValue>& rows);
+/// fold_deltas() of many, in few round trips.
+Status fold_all_deltas(Volume& volume, const std::vector<Inode*>& inodes);
+
 }  // namespace weir::meta

@@ -23,10 +23,26 @@ std::vector<Claim> new_claims(const Inode& base, const WholeContent& content) {
   return claims;
 }
 
-Result<Inode> read_file(kv::Transaction& transaction, InodeId id) {
-  ASSIGN_OR_RETURN(Inode inode, read_inode(transaction, id));
-  if (inode.type != FileType::kFile) return error(Code::kInvalid, "inode {} is not a file", id.value);
-  return inode;
+struct Base {
+  Inode inode;
+  ChunkRows chunk_rows;  // of the chunks that the change names
+};
+
+/// In one round trip.
+Result<Base> read_base(kv::Transaction& transaction, const Publish& change) {
+  std::vector<ChunkId> named;
+  for (const ChangedChunk& chunk : change.changes) named.push_back(chunk.id);
+  named = distinct_chunks(named);
+  // Of a change that may need pages these are for the steps.
+  if (named.size() > limits::kInlineChunkIds) named.clear();
+  std::vector<Bytes> row_keys = {keys::inode(change.inode)};
+  for (const ChunkId& id : named) row_keys.push_back(keys::chunk(id));
+  ASSIGN_OR_RETURN(auto values, transaction.get_many(row_keys));
+  Base base;
+  ASSIGN_OR_RETURN(base.inode, decode_inode(change.inode, values[0]));
+  if (base.inode.type != FileType::kFile) return error(Code::kInvalid, "inode {} is not a file", change.inode.value);
+  for (size_t i = 0; i < named.size(); ++i) base.chunk_rows.emplace(named[i], std::move(values[i + 1]));
+  return base;
 }
 
 /// One transaction. Nothing when the content needs pages.
@@ -35,7 +51,8 @@ Result<std::optional<Published>> publish_at_once(Volume& volume, RequestId reque
   Published published;
   bool needs_pages = false;
   auto earlier = run_transaction(volume, request, [&](Attempt& attempt) -> Status {
-    ASSIGN_OR_RETURN(Inode base, read_file(attempt.transaction, change.inode));
+    ASSIGN_OR_RETURN(const Base read, read_base(attempt.transaction, change));
+    const Inode& base = read.inode;
     TRY(check_not_fenced(attempt, change, base));
     std::vector<ChunkId> base_chunks;
     if (!change.replaces && !change.inline_bytes) {
@@ -47,7 +64,7 @@ Result<std::optional<Published>> publish_at_once(Volume& volume, RequestId reque
 
     published.to_upload.clear();
     const std::vector<Claim> claims = new_claims(base, content);
-    TRY(claim_chunks(volume, attempt.transaction, claims, offer, published.to_upload));
+    TRY(claim_chunks(volume, attempt.transaction, claims, offer, published.to_upload, read.chunk_rows));
     const Bytes reference = ReferenceRow{base.generation + 1}.encode();
     for (const Claim& claim : claims)
       attempt.transaction.put(keys::reference(claim.id, keys::OwnerKind::kInode, base.id.value), reference);

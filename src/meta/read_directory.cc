@@ -16,12 +16,13 @@ Status add_attributes(Volume& volume, kv::Transaction& transaction, std::vector<
   for (const DirectoryEntry& entry : entries) inode_keys.push_back(keys::inode(entry.inode));
   if (inode_keys.empty()) return {};
   ASSIGN_OR_RETURN(auto values, transaction.get_many(inode_keys));
+  std::vector<Inode*> inodes;
   for (size_t i = 0; i < entries.size(); ++i) {
     if (!values[i]) continue;
-    ASSIGN_OR_RETURN(Inode inode, Inode::decode(entries[i].inode, values[i]->bytes));
-    ASSIGN_OR_RETURN(entries[i].attributes, fold_deltas(volume, std::move(inode)));
+    ASSIGN_OR_RETURN(entries[i].attributes, Inode::decode(entries[i].inode, values[i]->bytes));
+    inodes.push_back(&*entries[i].attributes);
   }
-  return {};
+  return fold_all_deltas(volume, inodes);
 }
 
 }  // namespace

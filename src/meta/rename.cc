@@ -55,7 +55,7 @@ class Rename {
       return error(Code::kNotFound, "'{}' does not exist in directory {}", new_name_, new_parent_.value);
     if (flags_.no_replace && to_.entry)
       return error(Code::kExists, "'{}' exists already in directory {}", new_name_, new_parent_.value);
-    ASSIGN_OR_RETURN(renamed_.moved, read_named(*from_.entry));
+    ASSIGN_OR_RETURN(renamed_.moved, read_named(from_));
     if (to_.entry && to_.entry->inode == from_.entry->inode) return finish();
     TRY(check_moved_below_itself());
     TRY(flags_.exchange ? exchange() : move());
@@ -69,14 +69,17 @@ class Rename {
   Parent& target() { return target_ ? *target_ : *source_; }
 
   Status read() {
-    std::vector<Bytes> row_keys = {Parent::inode_key(parent_), Parent::delta_key(volume_, attempt_, parent_),
-                                   first_entry_key(volume_, parent_, name_),
-                                   first_entry_key(volume_, new_parent_, new_name_)};
+    kv::ReadBatch batch;
+    batch.keys = {Parent::inode_key(parent_), Parent::delta_key(volume_, attempt_, parent_),
+                  first_entry_key(volume_, parent_, name_), first_entry_key(volume_, new_parent_, new_name_)};
+    batch.links = {entry_link(2), entry_link(3)};
     if (!same_parent()) {
-      row_keys.push_back(Parent::inode_key(new_parent_));
-      row_keys.push_back(Parent::delta_key(volume_, attempt_, new_parent_));
+      batch.keys.push_back(Parent::inode_key(new_parent_));
+      batch.keys.push_back(Parent::delta_key(volume_, attempt_, new_parent_));
     }
-    ASSIGN_OR_RETURN(auto values, transaction_.get_many(row_keys));
+    ASSIGN_OR_RETURN(kv::ReadAnswer found, transaction_.read(batch));
+    const auto& values = found.values;
+    linked_ = std::move(found.linked);
     ASSIGN_OR_RETURN(source_, Parent::decode(parent_, values[0], values[1]));
     if (!same_parent()) {
       ASSIGN_OR_RETURN(target_, Parent::decode(new_parent_, values[4], values[5]));
@@ -86,10 +89,11 @@ class Rename {
     return {};
   }
 
-  Result<Inode> read_named(const Dentry& entry) {
-    ASSIGN_OR_RETURN(auto value, transaction_.get(keys::inode(entry.inode)));
-    if (!value) return error(Code::kConflict, "'{}' was just removed", entry.name);
-    return Inode::decode(entry.inode, value->bytes);
+  Result<Inode> read_named(const EntryPlace& place) {
+    const size_t link = &place == &from_ ? 0 : 1;
+    ASSIGN_OR_RETURN(auto value, read_entry_inode(volume_, transaction_, place, linked_[link]));
+    if (!value) return error(Code::kConflict, "'{}' was just removed", place.entry->name);
+    return Inode::decode(place.entry->inode, value->bytes);
   }
 
   Status check_moved_below_itself() {
@@ -108,7 +112,7 @@ class Rename {
   }
 
   Status exchange() {
-    ASSIGN_OR_RETURN(Inode other, read_named(*to_.entry));
+    ASSIGN_OR_RETURN(Inode other, read_named(to_));
     put_moved(renamed_.moved, new_parent_);
     put_moved(other, parent_);
     replace_entry(transaction_, parent_, from_, other.id, other.type);
@@ -146,7 +150,7 @@ class Rename {
       ASSIGN_OR_RETURN(renamed_.replaced, drop_directory(volume_, attempt_, to_.entry->inode, is_open_, now_ns_));
     } else {
       if (to_.entry->type == FileType::kDirectory) return error(Code::kIsDirectory, "'{}' is a directory", new_name_);
-      ASSIGN_OR_RETURN(Inode replaced, read_named(*to_.entry));
+      ASSIGN_OR_RETURN(Inode replaced, read_named(to_));
       ASSIGN_OR_RETURN(renamed_.replaced, drop_link(volume_, attempt_, std::move(replaced), is_open_, now_ns_));
     }
     return {};
@@ -175,6 +179,7 @@ class Rename {
   std::optional<Parent> target_;  // nothing when it is the source
   EntryPlace from_;
   EntryPlace to_;
+  std::vector<std::optional<kv::Value>> linked_;  // what the first places of both lead to
   Renamed renamed_;
 };
 

@@ -106,23 +106,29 @@ class TurnTransaction final : public kv::Transaction {
     release();
   }
 
-  Result<std::optional<kv::Value>> get(std::string_view key) override {
+  /// Others may come between keys, linked rows and scans: an engine promises no common moment.
+  Result<kv::ReadAnswer> read(const kv::ReadBatch& batch) override {
+    kv::ReadAnswer answer;
     engine_.turns_.yield();
-    keys_.insert(Bytes(key));
-    return inner_->get(key);
-  }
-  Result<std::vector<std::optional<kv::Value>>> get_many(const std::vector<Bytes>& keys) override {
-    engine_.turns_.yield();
-    keys_.insert(keys.begin(), keys.end());
-    return inner_->get_many(keys);
+    keys_.insert(batch.keys.begin(), batch.keys.end());
+    ASSIGN_OR_RETURN(answer.values, inner_->get_many(batch.keys));
+    for (const kv::ReadBatch::Link& link : batch.links) {
+      const auto key = kv::linked_key(link, answer.values[link.from]);
+      engine_.turns_.yield();
+      if (key) keys_.insert(*key);
+      ASSIGN_OR_RETURN(auto value, key ? inner_->get(*key) : Result<std::optional<kv::Value>>());
+      answer.linked.push_back(std::move(value));
+    }
+    for (const kv::ReadBatch::Scan& scan : batch.scans) {
+      engine_.turns_.yield();
+      ASSIGN_OR_RETURN(auto rows, inner_->scan(scan.range, scan.limit, scan.reverse));
+      answer.scans.push_back(std::move(rows));
+    }
+    return answer;
   }
   void expect(std::string_view key, kv::Version version) override {
     keys_.insert(Bytes(key));
     inner_->expect(key, version);
-  }
-  Result<std::vector<kv::KeyValue>> scan(const kv::KeyRange& range, size_t limit, bool reverse) override {
-    engine_.turns_.yield();
-    return inner_->scan(range, limit, reverse);
   }
   Status fence(std::string_view key) override {
     engine_.turns_.yield();

@@ -14,14 +14,15 @@ Result<Removed> unlink(Volume& volume, RequestId request, InodeId parent, std::s
   Removed removed;
   ASSIGN_OR_RETURN(
       auto earlier, run_transaction(volume, request, [&](Attempt& attempt) -> Status {
-        ASSIGN_OR_RETURN(auto values,
-                         attempt.transaction.get_many(
-                             {Parent::inode_key(parent), Parent::delta_key(volume, attempt, parent), first_key}));
-        ASSIGN_OR_RETURN(Parent directory, Parent::decode(parent, values[0], values[1]));
-        ASSIGN_OR_RETURN(EntryPlace place, find_entry(volume, attempt.transaction, parent, name, values[2]));
+        kv::ReadBatch batch;
+        batch.keys = {Parent::inode_key(parent), Parent::delta_key(volume, attempt, parent), first_key};
+        batch.links = {entry_link(2)};
+        ASSIGN_OR_RETURN(const kv::ReadAnswer found, attempt.transaction.read(batch));
+        ASSIGN_OR_RETURN(Parent directory, Parent::decode(parent, found.values[0], found.values[1]));
+        ASSIGN_OR_RETURN(EntryPlace place, find_entry(volume, attempt.transaction, parent, name, found.values[2]));
         if (!place.entry) return error(Code::kNotFound, "'{}' does not exist in directory {}", name, parent.value);
         if (place.entry->type == FileType::kDirectory) return error(Code::kIsDirectory, "'{}' is a directory", name);
-        ASSIGN_OR_RETURN(auto target, attempt.transaction.get(keys::inode(place.entry->inode)));
+        ASSIGN_OR_RETURN(auto target, read_entry_inode(volume, attempt.transaction, place, found.linked[0]));
         if (!target) return error(Code::kConflict, "'{}' was just removed", name);
         ASSIGN_OR_RETURN(Inode inode, Inode::decode(place.entry->inode, target->bytes));
 

@@ -13,6 +13,7 @@
 #include "meta/collect.h"
 #include "meta/content.h"
 #include "meta/directory.h"
+#include "meta/keys.h"
 #include "meta/names.h"
 #include "meta/volume.h"
 #include "model/chunk.h"
@@ -41,7 +42,7 @@ inline std::string engine_name(EngineKind kind) {
 }
 
 inline std::unique_ptr<kv::Engine> open_or_abort(const std::string& url, bool create) {
-  auto engine = kv::open_engine(url, create);
+  auto engine = kv::open_engine(url, create, keys::layout());
   if (!engine) check_failed(__FILE__, __LINE__, "open_engine", engine.error().what);
   return std::move(*engine);
 }

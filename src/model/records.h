@@ -18,6 +18,10 @@ struct Dentry {
   std::string name;
   bool continues = false;  // a name whose hash is this place or one before may be in the next place
 
+  /// Where the inode stands in the encoding.
+  static constexpr size_t kInodeOffset = 1;
+  static constexpr size_t kInodeBytes = 8;
+
   Bytes encode() const;
   static Result<Dentry> decode(std::string_view bytes);
   bool operator==(const Dentry&) const = default;

@@ -12,6 +12,7 @@
 #include "daemon/volume/open_volume.h"
 #include "fuse/mount_info.h"
 #include "kv/engine.h"
+#include "meta/keys.h"
 #include "meta/volume.h"
 #include "object/open_store.h"
 
@@ -69,7 +70,7 @@ Status check_places(const MetadataUrl& metadata, const std::string& store_direct
 
 /// A new database, or the empty one of a format that broke off.
 Result<std::unique_ptr<kv::Engine>> create_engine(const MetadataUrl& metadata) {
-  auto created = kv::open_engine(metadata.url, true);
+  auto created = kv::open_engine(metadata.url, true, meta::keys::layout());
   if (created || created.error().code != Code::kExists) return created;
   auto present = kv::open_engine(metadata.url, false);
   if (!present) return created;

@@ -7,19 +7,11 @@ class FaultyTransaction final : public Transaction {
   FaultyTransaction(FaultyEngine& engine, uint64_t life, std::unique_ptr<Transaction> inner)
       : engine_(engine), life_(life), inner_(std::move(inner)) {}
 
-  Result<std::optional<Value>> get(std::string_view key) override {
+  Result<ReadAnswer> read(const ReadBatch& batch) override {
     TRY(engine_.alive(life_));
-    return inner_->get(key);
-  }
-  Result<std::vector<std::optional<Value>>> get_many(const std::vector<Bytes>& keys) override {
-    TRY(engine_.alive(life_));
-    return inner_->get_many(keys);
+    return inner_->read(batch);
   }
   void expect(std::string_view key, Version version) override { inner_->expect(key, version); }
-  Result<std::vector<KeyValue>> scan(const KeyRange& range, size_t limit, bool reverse) override {
-    TRY(engine_.alive(life_));
-    return inner_->scan(range, limit, reverse);
-  }
   Status fence(std::string_view key) override {
     TRY(engine_.alive(life_));
     return inner_->fence(key);

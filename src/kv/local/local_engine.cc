@@ -11,27 +11,26 @@ class LocalTransaction final : public Transaction {
   LocalTransaction(OrderedStore& store, CommitGate& gate) : store_(store), gate_(gate) {}
   ~LocalTransaction() override { end(); }
 
-  Result<std::optional<Value>> get(std::string_view key) override {
-    // Before the read: what it returns is then at least as new.
-    const Version seen_at = gate_.visible();
-    ASSIGN_OR_RETURN(std::optional<Value> value, store_.get(key));
-    reads_.saw(key, value ? value->version : 0, seen_at);
-    return value;
-  }
-
-  Result<std::vector<std::optional<Value>>> get_many(const std::vector<Bytes>& keys) override {
-    const Version seen_at = gate_.visible();
-    ASSIGN_OR_RETURN(std::vector<std::optional<Value>> values, store_.get_many(keys));
-    for (size_t i = 0; i < keys.size(); ++i) reads_.saw(keys[i], values[i] ? values[i]->version : 0, seen_at);
-    return values;
+  Result<ReadAnswer> read(const ReadBatch& batch) override {
+    ReadAnswer answer;
+    ASSIGN_OR_RETURN(answer.values, read_keys(batch.keys));
+    for (const ReadBatch::Link& link : batch.links) {
+      const auto key = linked_key(link, answer.values[link.from]);
+      std::optional<Value> value;
+      if (key) {
+        ASSIGN_OR_RETURN(value, read_key(*key));
+      }
+      answer.linked.push_back(std::move(value));
+    }
+    for (const ReadBatch::Scan& scan : batch.scans) {
+      CHECK(scan.limit > 0 && scan.limit <= limits::kScanRows);
+      ASSIGN_OR_RETURN(auto rows, store_.scan(scan.range, scan.limit, scan.reverse));
+      answer.scans.push_back(std::move(rows));
+    }
+    return answer;
   }
 
   void expect(std::string_view key, Version version) override { reads_.expect(key, version); }
-
-  Result<std::vector<KeyValue>> scan(const KeyRange& range, size_t limit, bool reverse) override {
-    CHECK(limit > 0 && limit <= limits::kScanRows);
-    return store_.scan(range, limit, reverse);
-  }
 
   Status fence(std::string_view key) override {
     CHECK(!ended_);
@@ -51,6 +50,27 @@ class LocalTransaction final : public Transaction {
   }
 
  private:
+  Result<std::optional<Value>> read_key(std::string_view key) {
+    // Before the read: what it returns is then at least as new.
+    const Version seen_at = gate_.visible();
+    ASSIGN_OR_RETURN(std::optional<Value> value, store_.get(key));
+    reads_.saw(key, value ? value->version : 0, seen_at);
+    return value;
+  }
+
+  Result<std::vector<std::optional<Value>>> read_keys(const std::vector<Bytes>& keys) {
+    std::vector<std::optional<Value>> values;
+    if (keys.size() == 1) {
+      ASSIGN_OR_RETURN(auto value, read_key(keys.front()));
+      values.push_back(std::move(value));
+    } else if (!keys.empty()) {
+      const Version seen_at = gate_.visible();
+      ASSIGN_OR_RETURN(values, store_.get_many(keys));
+      for (size_t i = 0; i < keys.size(); ++i) reads_.saw(keys[i], values[i] ? values[i]->version : 0, seen_at);
+    }
+    return values;
+  }
+
   Result<Version> commit_once() {
     if (writes_.empty()) return gate_.visible();
     TRY(writes_.check_limits());

@@ -9,9 +9,9 @@ class PostgresEngine final : public Engine {
  public:
   explicit PostgresEngine(PostgresUrl url) : schema_(url.schema), pool_(std::move(url)) {}
 
-  Status set_up(bool create) {
+  Status set_up(bool create, const Layout& layout) {
     ASSIGN_OR_RETURN(PostgresPool::Lease lease, pool_.checkout());
-    return create ? schema_.create(*lease.operator->(), name()) : schema_.check(*lease.operator->(), name());
+    return create ? schema_.create(*lease.operator->(), name(), layout) : schema_.check(*lease.operator->(), name());
   }
 
   std::unique_ptr<Transaction> begin() override { return std::make_unique<PostgresTransaction>(pool_, schema_); }
@@ -27,16 +27,16 @@ class PostgresEngine final : public Engine {
   std::string name() const override { return pool_.url().display; }
 
  private:
-  const PostgresSchema schema_;
+  PostgresSchema schema_;  // changes no more after set_up()
   PostgresPool pool_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<Engine>> open_postgres(const std::string& url, bool create) {
+Result<std::unique_ptr<Engine>> open_postgres(const std::string& url, bool create, const Layout& layout) {
   ASSIGN_OR_RETURN(PostgresUrl parsed, parse_postgres_url(url));
   auto engine = std::make_unique<PostgresEngine>(std::move(parsed));
-  TRY(engine->set_up(create));
+  TRY(engine->set_up(create, layout));
   return engine;
 }
 

@@ -124,8 +124,34 @@ TEST_F(PostgresEngine, leaves_alone_a_schema_with_something_else_and_takes_an_em
 
 TEST_F(PostgresEngine, refuses_what_a_newer_weir_made) {
   open(true);
-  administer("UPDATE " + schema() + ".engine SET format = 2");
+  administer("UPDATE " + schema() + ".engine SET format = 3");
   EXPECT_TRUE(open_error(url()).starts_with("unsupported: ")) << open_error(url());
+}
+
+TEST_F(PostgresEngine, refuses_what_an_older_weir_made_and_what_only_looks_like_a_volume) {
+  open(true);
+  administer("UPDATE " + schema() + ".engine SET format = 1");
+  EXPECT_TRUE(open_error(url()).starts_with("unsupported: ")) << open_error(url());
+  administer("DELETE FROM " + schema() + ".engine");
+  EXPECT_TRUE(open_error(url()).starts_with("invalid: ")) << open_error(url());
+}
+
+TEST_F(PostgresEngine, keeps_short_lived_rows_in_a_table_of_their_own) {
+  auto first = open_postgres(url(), true, Layout{"bY"});
+  ASSERT_TRUE(first) << first.error().what;
+  for (const char* key : {"a1", "b1", "b2", "c1", "Y1"}) ASSERT_TRUE(put(**first, key, "value"));
+  EXPECT_EQ(administer("SELECT 1 FROM " + schema() + ".brief"), 3u);
+  EXPECT_EQ(administer("SELECT 1 FROM " + schema() + ".kv"), 2u);
+  // Who opens it later knows the same.
+  auto second = open(false);
+  EXPECT_EQ(text(*second, "b1"), "value");
+  ASSERT_TRUE(put(*second, "b3", "value"));
+  EXPECT_EQ(administer("SELECT 1 FROM " + schema() + ".brief"), 4u);
+  auto all = second->begin()->scan({}, 100);
+  ASSERT_TRUE(all);
+  std::string order;
+  for (const KeyValue& row : *all) order += row.key + " ";
+  EXPECT_EQ(order, "Y1 a1 b1 b2 b3 c1 ");
 }
 
 TEST_F(PostgresEngine, two_handles_see_and_validate_each_others_commits) {
@@ -230,16 +256,29 @@ TEST_F(PostgresEngine, a_crash_of_the_server_reuses_no_version) {
   EXPECT_GT(*after, *before);
 }
 
-TEST_F(PostgresEngine, uses_few_connections_and_waits_for_a_free_one) {
+TEST_F(PostgresEngine, a_read_beside_fences_does_not_wait_for_them) {
   auto engine = open(true);
   std::vector<std::unique_ptr<Transaction>> fencing;
-  for (size_t i = 0; i < limits::kPostgresConnections; ++i) {
+  for (size_t i = 0; i < limits::kPostgresFencers; ++i) {
     fencing.push_back(engine->begin());
     ASSERT_TRUE(fencing.back()->fence(fmt::format("guard{}", i)));
   }
+  EXPECT_EQ(text(*engine, "key"), "(absent)");
+  EXPECT_EQ(outcome(put(*engine, "key", "value")), "ok");
+}
+
+TEST_F(PostgresEngine, uses_few_connections_and_waits_for_a_free_one) {
+  auto engine = open(true);
+  std::vector<std::unique_ptr<Transaction>> fencing;
+  for (size_t i = 0; i < limits::kPostgresFencers; ++i) {
+    fencing.push_back(engine->begin());
+    ASSERT_TRUE(fencing.back()->fence(fmt::format("guard{}", i)));
+  }
+  EXPECT_LE(administer("SELECT 1 FROM pg_stat_activity WHERE application_name = 'weir' AND pid <> pg_backend_pid()"),
+            limits::kPostgresConnections);
   std::atomic<bool> done = false;
   std::thread other([&] {
-    EXPECT_EQ(text(*engine, "key"), "(absent)");
+    EXPECT_TRUE(engine->begin()->fence("another guard"));
     done = true;
   });
   sleep_ms(80);

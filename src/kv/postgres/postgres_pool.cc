@@ -11,23 +11,23 @@ PostgresPool::~PostgresPool() {
   CHECK(leased_ == 0);
 }
 
-Result<PostgresPool::Lease> PostgresPool::checkout() {
-  ASSIGN_OR_RETURN(std::unique_ptr<PostgresConnection> connection, take());
+Result<PostgresPool::Lease> PostgresPool::checkout(Use use) {
+  ASSIGN_OR_RETURN(std::unique_ptr<PostgresConnection> connection, take(use));
   if (!connection) {
     Result<std::unique_ptr<PostgresConnection>> opened = PostgresConnection::connect(url_);
     if (!opened) {
-      give_up_one();
+      give_up_one(use);
       return Failure(std::move(opened).error());
     }
     connection = std::move(*opened);
   }
-  return Lease(*this, std::move(connection));
+  return Lease(*this, use, std::move(connection));
 }
 
-Result<std::unique_ptr<PostgresConnection>> PostgresPool::take() {
+Result<std::unique_ptr<PostgresConnection>> PostgresPool::take(Use use) {
   const int64_t deadline_ns = SystemClock().monotonic_ns() + limits::kPostgresCheckoutMs * 1'000'000;
   MutexLock lock(mutex_);
-  while (leased_ == limits::kPostgresConnections) {
+  while (!may_take(use)) {
     const int64_t left_ns = deadline_ns - SystemClock().monotonic_ns();
     if (left_ns <= 0)
       return error(Code::kUnavailable, "all {} connections to {} were in use for {} ms", limits::kPostgresConnections,
@@ -35,6 +35,7 @@ Result<std::unique_ptr<PostgresConnection>> PostgresPool::take() {
     returned_.wait_for_ms(mutex_, left_ns / 1'000'000 + 1);
   }
   ++leased_;
+  if (use == Use::kFence) ++fencing_;
   while (!idle_.empty()) {
     std::unique_ptr<PostgresConnection> connection = std::move(idle_.back());
     idle_.pop_back();
@@ -43,18 +44,25 @@ Result<std::unique_ptr<PostgresConnection>> PostgresPool::take() {
   return std::unique_ptr<PostgresConnection>();
 }
 
-void PostgresPool::give_back(std::unique_ptr<PostgresConnection> connection) {
+bool PostgresPool::may_take(Use use) const {
+  return leased_ < limits::kPostgresConnections && (use == Use::kCall || fencing_ < limits::kPostgresFencers);
+}
+
+void PostgresPool::give_back(Use use, std::unique_ptr<PostgresConnection> connection) {
   MutexLock lock(mutex_);
   CHECK(leased_ > 0);
   --leased_;
+  if (use == Use::kFence) --fencing_;
   if (!connection->lost()) idle_.push_back(std::move(connection));
-  returned_.notify_one();
+  // All: the one that is woken may be waiting for the right to a fence, which there may be none of.
+  returned_.notify_all();
 }
 
-void PostgresPool::give_up_one() {
+void PostgresPool::give_up_one(Use use) {
   MutexLock lock(mutex_);
   --leased_;
-  returned_.notify_one();
+  if (use == Use::kFence) --fencing_;
+  returned_.notify_all();
 }
 
 }  // namespace weir::kv

@@ -15,37 +15,44 @@ class PostgresPool {
   /// Requires: all leases are gone.
   ~PostgresPool();
 
+  enum class Use {
+    kCall,   // one round trip: nobody is waited for meanwhile
+    kFence,  // a SQL transaction, during which its owner may want a connection for a call: limits::kPostgresFencers
+  };
+
   /// A connection for one user; the destructor gives it back, or closes it when it is lost.
   class Lease {
    public:
-    Lease(PostgresPool& pool, std::unique_ptr<PostgresConnection> connection)
-        : pool_(&pool), connection_(std::move(connection)) {}
+    Lease(PostgresPool& pool, Use use, std::unique_ptr<PostgresConnection> connection)
+        : pool_(&pool), use_(use), connection_(std::move(connection)) {}
     Lease(Lease&&) = default;
     Lease& operator=(Lease&&) = delete;
     ~Lease() {
-      if (connection_) pool_->give_back(std::move(connection_));
+      if (connection_) pool_->give_back(use_, std::move(connection_));
     }
     PostgresConnection* operator->() const { return connection_.get(); }
     /// It is closed, not given back: the server ends whatever it was in the middle of.
     void discard() {
       connection_.reset();
-      pool_->give_up_one();
+      pool_->give_up_one(use_);
     }
 
    private:
     PostgresPool* pool_;
+    Use use_;
     std::unique_ptr<PostgresConnection> connection_;
   };
 
   /// Blocks: while all are in use, at most limits::kPostgresCheckoutMs, then Unavailable; and for connecting.
-  Result<Lease> checkout();
+  Result<Lease> checkout(Use use = Use::kCall);
   const PostgresUrl& url() const { return url_; }
 
  private:
-  void give_back(std::unique_ptr<PostgresConnection> connection);
+  void give_back(Use use, std::unique_ptr<PostgresConnection> connection);
   /// Waits for the right to one connection, and takes an idle one with it when there is.
-  Result<std::unique_ptr<PostgresConnection>> take();
-  void give_up_one();
+  Result<std::unique_ptr<PostgresConnection>> take(Use use);
+  void give_up_one(Use use);
+  bool may_take(Use use) const REQUIRES(mutex_);
 
   const PostgresUrl url_;
   Mutex mutex_;
@@ -53,6 +60,7 @@ class PostgresPool {
   std::vector<std::unique_ptr<PostgresConnection>> idle_ GUARDED_BY(mutex_);
   /// In use or being opened.
   size_t leased_ GUARDED_BY(mutex_) = 0;
+  size_t fencing_ GUARDED_BY(mutex_) = 0;  // of them
 };
 
 }  // namespace weir::kv

@@ -1,88 +1,13 @@
 #include "kv/postgres/postgres_schema.h"
 
+#include "kv/postgres/postgres_functions.h"
+
 namespace weir::kv {
 namespace {
 
-constexpr int64_t kFormat = 1;
-
-// Short-lived rows make most of the load: vacuum early.
-constexpr const char* kTables[] = {
-    "CREATE SCHEMA IF NOT EXISTS @",
-    "CREATE TABLE @.kv (key bytea PRIMARY KEY, bytes bytea NOT NULL, version bigint NOT NULL)"
-    " WITH (fillfactor = 90, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000,"
-    " autovacuum_analyze_scale_factor = 0.05)",
-    "CREATE SEQUENCE @.versions",
-    "CREATE TABLE @.engine (format bigint NOT NULL)",
-};
-
-// First every lock over both what was read and what is written, in key order, each in its final strength: two commits
-// never wait for each other. A row that another transaction changed meanwhile is seen as that left it. Then inserts, in
-// key order; one that finds a row where none may be, or lost a race, undoes all.
-//   check_keys      read or written, ascending      check_versions  NULL: not validated
-//   check_written   lock for writing                update_*        validated as present
-//   insert_*        absent, or not validated        absent_keys     of these, validated as absent
-constexpr const char* kCommit = R"sql(
-CREATE FUNCTION @.commit(check_keys bytea[], check_versions bigint[], check_written boolean[],
-                         update_keys bytea[], update_bytes bytea[], insert_keys bytea[], insert_bytes bytea[],
-                         absent_keys bytea[], erase_keys bytea[])
-RETURNS bigint LANGUAGE plpgsql SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $body$
-DECLARE
-  stale boolean;
-  next_version bigint;
-  inserted bigint;
-  item record;
-BEGIN
-  SELECT bool_or(wanted.version <> coalesce(owned.version, shared.version, 0)) INTO stale
-    FROM unnest(check_keys, check_versions, check_written) AS wanted (key, version, written)
-    LEFT JOIN LATERAL (SELECT kv.version FROM @.kv WHERE kv.key = wanted.key AND wanted.written FOR UPDATE)
-      AS owned ON true
-    LEFT JOIN LATERAL (SELECT kv.version FROM @.kv WHERE kv.key = wanted.key AND NOT wanted.written FOR SHARE)
-      AS shared ON true;
-  IF stale THEN
-    RETURN 0;
-  END IF;
-  -- An acknowledged commit is on disk, whatever the database's default.
-  IF current_setting('synchronous_commit') = 'off' THEN
-    PERFORM set_config('synchronous_commit', 'local', true);
-  END IF;
-  next_version := nextval('@.versions');
-  FOR item IN SELECT u.key, u.bytes FROM unnest(update_keys, update_bytes) AS u (key, bytes) LOOP
-    UPDATE @.kv SET bytes = item.bytes, version = next_version WHERE kv.key = item.key;
-  END LOOP;
-  IF cardinality(insert_keys) > 0 THEN
-    INSERT INTO @.kv (key, bytes, version)
-      SELECT i.key, i.bytes, next_version FROM unnest(insert_keys, insert_bytes) AS i (key, bytes)
-      ON CONFLICT (key) DO UPDATE SET bytes = excluded.bytes, version = excluded.version
-        WHERE NOT (kv.key = ANY (absent_keys));
-    GET DIAGNOSTICS inserted = ROW_COUNT;
-    IF inserted <> cardinality(insert_keys) THEN
-      RAISE EXCEPTION 'a key that was absent is there' USING ERRCODE = 'serialization_failure';
-    END IF;
-  END IF;
-  IF cardinality(erase_keys) > 0 THEN
-    DELETE FROM @.kv WHERE kv.key = ANY (erase_keys);
-  END IF;
-  RETURN next_version;
-END
-$body$
-)sql";
-
-// An absent key is held by a row put and erased at once: whoever would put the key waits until this transaction ends.
-constexpr const char* kFence = R"sql(
-CREATE FUNCTION @.fence(guard bytea) RETURNS void LANGUAGE plpgsql SET enable_seqscan = off AS $body$
-BEGIN
-  LOOP
-    PERFORM 1 FROM @.kv WHERE kv.key = guard FOR UPDATE;
-    EXIT WHEN FOUND;
-    INSERT INTO @.kv (key, bytes, version) VALUES (guard, '', 0) ON CONFLICT (key) DO NOTHING;
-    IF FOUND THEN
-      DELETE FROM @.kv WHERE kv.key = guard;
-      EXIT;
-    END IF;
-  END LOOP;
-END
-$body$
-)sql";
+// 1 had one table only.
+constexpr int64_t kFormat = 2;
+constexpr const char* kTableNames[] = {"kv", "brief"};
 
 /// The error with the volume's name before it, unless the connection was the matter, whose message is complete.
 Failure failed(Error cause, const std::string& action, const std::string& where) {
@@ -92,7 +17,7 @@ Failure failed(Error cause, const std::string& action, const std::string& where)
 
 }  // namespace
 
-Status PostgresSchema::create(PostgresConnection& connection, const std::string& where) const {
+Status PostgresSchema::create(PostgresConnection& connection, const std::string& where, const Layout& layout) {
   Result<Found> found = look(connection);
   if (!found) return failed(found.error(), "create", where);
   if (found->ours) return error(Code::kExists, "there is a volume at {} already", where);
@@ -100,16 +25,17 @@ Status PostgresSchema::create(PostgresConnection& connection, const std::string&
     return error(Code::kNotEmpty, "schema {} at {} has tables of something else; name another with ?schema=", quoted_,
                  where);
   std::vector<PostgresStatement> statements;
-  for (const char* table : kTables) statements.emplace_back(in_schema(table));
-  statements.emplace_back(in_schema(kCommit));
-  statements.emplace_back(in_schema(kFence));
-  statements.emplace_back(in_schema("INSERT INTO @.engine VALUES ($1)")).integer(kFormat);
+  for (const char* table : sql::kTables) statements.emplace_back(in_schema(table));
+  for (const char* function : sql::kFunctions) statements.emplace_back(in_schema(function));
+  statements.emplace_back(in_schema("CREATE SEQUENCE @.versions"));
+  statements.emplace_back(in_schema("INSERT INTO @.engine VALUES ($1, $2)")).integer(kFormat).bytes(layout.short_lived);
   Result<std::vector<PostgresRows>> created = connection.run(statements);
   if (!created) return failed(created.error(), "create", where);
+  learn(layout.short_lived);
   return {};
 }
 
-Status PostgresSchema::check(PostgresConnection& connection, const std::string& where) const {
+Status PostgresSchema::check(PostgresConnection& connection, const std::string& where) {
   Result<Found> found = look(connection);
   if (!found) return failed(found.error(), "open", where);
   if (!found->ours)
@@ -122,7 +48,17 @@ Status PostgresSchema::check(PostgresConnection& connection, const std::string& 
     return error(Code::kUnsupported, "the volume at {} has format {}, of a newer Weir; this one knows up to {}", where,
                  format, kFormat);
   if (format <= 0) return error(Code::kInvalid, "the tables at {} are not those of a volume", where);
+  if (format < kFormat)
+    return error(Code::kUnsupported, "the volume at {} has format {}, of an older Weir; this one knows {}", where,
+                 format, kFormat);
+  rows = connection.run({PostgresStatement(in_schema("SELECT short_lived FROM @.engine"))});
+  if (!rows) return failed(rows.error(), "open", where);
+  learn(rows->front().bytes(0, 0));
   return {};
+}
+
+void PostgresSchema::learn(std::string_view short_lived) {
+  for (char tag : short_lived) brief_.insert(static_cast<unsigned char>(tag));
 }
 
 Result<PostgresSchema::Found> PostgresSchema::look(PostgresConnection& connection) const {
@@ -140,35 +76,81 @@ std::string PostgresSchema::in_schema(std::string text) const {
   return text;
 }
 
+std::vector<PostgresSchema::Part> PostgresSchema::parts_of(const KeyRange& range) const {
+  const auto first = static_cast<unsigned char>(range.begin.empty() ? 0 : range.begin[0]);
+  std::vector<Part> parts;
+  for (unsigned tag = first; tag < 256; ++tag) {
+    const Bytes begin = tag == first ? range.begin : Bytes(1, static_cast<char>(tag));
+    if (!range.end.empty() && begin >= range.end) break;
+    const Area area = brief_.contains(static_cast<unsigned char>(tag)) ? Area::kBrief : Area::kLasting;
+    if (parts.empty() || parts.back().area != area) {
+      if (!parts.empty()) parts.back().range.end = begin;
+      parts.push_back({area, {begin, range.end}});
+    }
+  }
+  return parts;
+}
+
 PostgresStatement PostgresSchema::get(std::string_view key) const {
-  PostgresStatement statement(in_schema("SELECT key, bytes, version FROM @.kv WHERE key = $1"));
-  statement.bytes(key);
+  PostgresStatement statement(in_schema(fmt::format("SELECT key, bytes, version FROM @.{} WHERE key = $1",
+                                                    kTableNames[static_cast<size_t>(area_of(key))])));
+  statement.bytes(key).repeated();
   return statement;
 }
 
 PostgresStatement PostgresSchema::get_many(const std::vector<std::string_view>& keys) const {
-  PostgresStatement statement(in_schema("SELECT key, bytes, version FROM @.kv WHERE key = ANY ($1)"));
-  statement.bytes_array(keys);
+  PostgresStatement statement(in_schema(fmt::format("SELECT key, bytes, version FROM @.{} WHERE key = ANY ($1)",
+                                                    kTableNames[static_cast<size_t>(area_of(keys.front()))])));
+  statement.bytes_array(keys).repeated();
   return statement;
 }
 
-PostgresStatement PostgresSchema::scan(std::string_view begin, std::string_view end, size_t limit, bool reverse) const {
+// In one statement, so that all rows are of one moment.
+PostgresStatement PostgresSchema::get_linked(const std::vector<std::string_view>& keys,
+                                             const std::vector<ReadBatch::Link>& links) const {
+  PostgresStatement statement(in_schema(
+      "WITH named AS MATERIALIZED (SELECT key, bytes, version FROM @.kv WHERE key = ANY ($1))"
+      " SELECT key, bytes, version FROM named"
+      " UNION ALL"
+      " SELECT t.key, t.bytes, t.version"
+      " FROM unnest($2::bytea[], $3::bigint[], $4::bigint[], $5::bytea[]) AS link (key, place, length, prefix)"
+      " JOIN named ON named.key = link.key AND octet_length(named.bytes) >= link.place + link.length - 1"
+      " JOIN @.kv t ON t.key = link.prefix || substr(named.bytes, link.place::int, link.length::int)"));
+  std::vector<std::string_view> from, prefixes;
+  std::vector<int64_t> places, lengths;
+  for (const ReadBatch::Link& link : links) {
+    from.push_back(keys[link.from]);
+    places.push_back(static_cast<int64_t>(link.offset) + 1);
+    lengths.push_back(static_cast<int64_t>(link.length));
+    prefixes.push_back(link.prefix);
+  }
+  statement.bytes_array(keys).bytes_array(from).integer_array(places).integer_array(lengths).bytes_array(prefixes);
+  statement.repeated();
+  return statement;
+}
+
+PostgresStatement PostgresSchema::scan(const Part& part, size_t limit, bool reverse) const {
+  const char* table = kTableNames[static_cast<size_t>(part.area)];
   PostgresStatement statement(
-      in_schema(fmt::format("SELECT key, bytes, version FROM @.kv WHERE key >= $1{} ORDER BY key{} LIMIT {}",
-                            end.empty() ? "" : " AND key < $2", reverse ? " DESC" : "", limit)));
-  statement.bytes(begin);
-  if (!end.empty()) statement.bytes(end);
+      in_schema(fmt::format("SELECT key, bytes, version FROM @.{} WHERE key >= $1{} ORDER BY key{} LIMIT $2", table,
+                            part.range.end.empty() ? "" : " AND key < $3", reverse ? " DESC" : "")));
+  statement.bytes(part.range.begin).integer(static_cast<int64_t>(limit));
+  if (!part.range.end.empty()) statement.bytes(part.range.end);
+  statement.repeated();
   return statement;
 }
 
 PostgresStatement PostgresSchema::fence(std::string_view key) const {
-  PostgresStatement statement(in_schema("SELECT @.fence($1)"));
-  statement.bytes(key);
+  PostgresStatement statement(in_schema("SELECT @.fence($1, $2::bigint <> 0)"));
+  statement.bytes(key).integer(area_of(key) == Area::kBrief ? 1 : 0).repeated();
   return statement;
 }
 
 PostgresStatement PostgresSchema::commit() const {
-  return PostgresStatement(in_schema("SELECT @.commit($1, $2, $3, $4, $5, $6, $7, $8, $9)"));
+  PostgresStatement statement(
+      in_schema("SELECT @.commit($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)"));
+  statement.repeated();
+  return statement;
 }
 
 }  // namespace weir::kv

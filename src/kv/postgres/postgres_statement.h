@@ -23,8 +23,14 @@ class PostgresStatement {
   /// Nothing (-1 cannot be a version) becomes NULL.
   PostgresStatement& integer_array(const std::vector<int64_t>& values);
   PostgresStatement& boolean_array(const std::vector<bool>& values);
+  /// Its text is one of few that are run again and again: a connection may have the server prepare it once.
+  PostgresStatement& repeated() {
+    repeated_ = true;
+    return *this;
+  }
 
   const std::string& sql() const { return sql_; }
+  bool is_repeated() const { return repeated_; }
   const std::vector<Bytes>& parameters() const { return parameters_; }
   const std::vector<unsigned>& types() const { return types_; }
 
@@ -32,6 +38,7 @@ class PostgresStatement {
   std::string sql_;
   std::vector<Bytes> parameters_;
   std::vector<unsigned> types_;
+  bool repeated_ = false;
 };
 
 /// The rows of one statement. Owns them; what the accessors return is borrowed from it.

@@ -1,6 +1,7 @@
 #include "kv/postgres/postgres_transaction.h"
 
 #include <algorithm>
+#include <unordered_map>
 
 #include "base/check.h"
 #include "base/limits.h"
@@ -12,27 +13,88 @@ namespace {
 /// For the statements that follow in the same SQL transaction; nothing stays in the session.
 PostgresStatement timeouts(int64_t lock_ms) {
   return PostgresStatement(
-      fmt::format("SELECT set_config('statement_timeout', '{}', true), set_config('lock_timeout', '{}', true),"
-                  " set_config('idle_in_transaction_session_timeout', '{}', true)",
-                  limits::kPostgresStatementMs, lock_ms, limits::kPostgresFenceIdleMs));
+             fmt::format("SELECT set_config('statement_timeout', '{}', true), set_config('lock_timeout', '{}', true),"
+                         " set_config('idle_in_transaction_session_timeout', '{}', true),"
+                         " set_config('plan_cache_mode', 'force_generic_plan', true),"
+                         " set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),"
+                         " set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)",
+                         limits::kPostgresStatementMs, lock_ms, limits::kPostgresFenceIdleMs))
+      .repeated();
 }
 
 PostgresStatement sql(const char* text) { return PostgresStatement(text); }
 
-Value value_of(const PostgresRows& rows, size_t row) {
-  return {Bytes(rows.bytes(row, 1)), static_cast<Version>(rows.integer(row, 2))};
-}
+/// The statements that answer a batch, and how their rows become the answer.
+class Reading {
+ public:
+  Reading(const PostgresSchema& schema, const ReadBatch& batch) : batch_(batch) {
+    add_keys(schema);
+    for (const ReadBatch::Scan& scan : batch.scans) {
+      CHECK(scan.limit > 0 && scan.limit <= limits::kScanRows);
+      std::vector<PostgresSchema::Part> parts = schema.parts_of(scan.range);
+      if (scan.reverse) std::reverse(parts.begin(), parts.end());
+      for (const PostgresSchema::Part& part : parts) statements_.push_back(schema.scan(part, scan.limit, scan.reverse));
+      scan_parts_.push_back(parts.size());
+    }
+  }
+
+  const std::vector<PostgresStatement>& statements() const { return statements_; }
+
+  ReadAnswer answer(const std::vector<PostgresRows>& rows) const {
+    std::unordered_map<std::string_view, Value> found;
+    for (size_t i = 0; i < key_statements_; ++i)
+      for (size_t row = 0; row < rows[i].count(); ++row)
+        found.try_emplace(rows[i].bytes(row, 0), Value{Bytes(rows[i].bytes(row, 1)), version_of(rows[i], row)});
+    auto value_of = [&](std::string_view key) -> std::optional<Value> {
+      const auto value = found.find(key);
+      return value == found.end() ? std::nullopt : std::optional(value->second);
+    };
+    ReadAnswer answer;
+    for (const Bytes& key : batch_.keys) answer.values.push_back(value_of(key));
+    for (const ReadBatch::Link& link : batch_.links) {
+      const auto key = linked_key(link, answer.values[link.from]);
+      answer.linked.push_back(key ? value_of(*key) : std::nullopt);
+    }
+    size_t next = key_statements_;
+    for (size_t i = 0; i < batch_.scans.size(); ++i) {
+      std::vector<KeyValue>& scanned = answer.scans.emplace_back();
+      for (size_t part = 0; part < scan_parts_[i]; ++part, ++next) {
+        const PostgresRows& part_rows = rows[next];
+        for (size_t row = 0; row < part_rows.count() && scanned.size() < batch_.scans[i].limit; ++row)
+          scanned.push_back(
+              {Bytes(part_rows.bytes(row, 0)), Bytes(part_rows.bytes(row, 1)), version_of(part_rows, row)});
+      }
+    }
+    return answer;
+  }
+
+ private:
+  static Version version_of(const PostgresRows& rows, size_t row) { return static_cast<Version>(rows.integer(row, 2)); }
+
+  void add_keys(const PostgresSchema& schema) {
+    std::vector<std::string_view> of_area[2];
+    for (const Bytes& key : batch_.keys) of_area[static_cast<size_t>(schema.area_of(key))].push_back(key);
+    if (!batch_.links.empty() && of_area[1].empty()) {
+      statements_.push_back(schema.get_linked(of_area[0], batch_.links));
+    } else {
+      for (const auto& keys : of_area)
+        if (!keys.empty()) statements_.push_back(keys.size() == 1 ? schema.get(keys[0]) : schema.get_many(keys));
+    }
+    key_statements_ = statements_.size();
+  }
+
+  const ReadBatch& batch_;
+  std::vector<PostgresStatement> statements_;
+  size_t key_statements_ = 0;
+  std::vector<size_t> scan_parts_;  // statements of each scan
+};
 
 }  // namespace
 
-Result<PostgresRows> PostgresTransaction::read(PostgresStatement statement) {
-  // Without timeouts of their own, which would cost a fifth of the round trip: a read waits for no lock, and a fencing
-  // SQL transaction has them already.
-  const std::vector<PostgresStatement> statements = {std::move(statement)};
-  if (fencing_) {
-    ASSIGN_OR_RETURN(std::vector<PostgresRows> rows, (*fencing_)->run(statements));
-    return std::move(rows.back());
-  }
+Result<std::vector<PostgresRows>> PostgresTransaction::ask(const std::vector<PostgresStatement>& statements) {
+  // Without timeouts of their own through a pooler, which would cost a fifth of the round trip: a read waits for no
+  // lock, and a fencing SQL transaction has them already.
+  if (fencing_) return (*fencing_)->run(statements);
   ASSIGN_OR_RETURN(PostgresPool::Lease first, pool_.checkout());
   Result<std::vector<PostgresRows>> rows = first->run(statements);
   if (!rows && first->lost()) {
@@ -41,42 +103,33 @@ Result<PostgresRows> PostgresTransaction::read(PostgresStatement statement) {
     ASSIGN_OR_RETURN(PostgresPool::Lease second, pool_.checkout());
     rows = second->run(statements);
   }
-  if (!rows) return Failure(std::move(rows).error());
-  return std::move(rows->back());
+  return rows;
 }
 
-Result<std::optional<Value>> PostgresTransaction::get(std::string_view key) {
-  ASSIGN_OR_RETURN(PostgresRows rows, read(schema_.get(key)));
-  std::optional<Value> value;
-  if (rows.count() > 0) value = value_of(rows, 0);
-  reads_.saw(key, value ? value->version : 0, 0);
-  return value;
+Result<ReadAnswer> PostgresTransaction::read(const ReadBatch& batch) {
+  const Reading reading(schema_, batch);
+  if (reading.statements().empty()) return reading.answer({});
+  ASSIGN_OR_RETURN(const std::vector<PostgresRows> rows, ask(reading.statements()));
+  ReadAnswer answer = reading.answer(rows);
+  for (size_t i = 0; i < batch.keys.size(); ++i)
+    reads_.saw(batch.keys[i], answer.values[i] ? answer.values[i]->version : 0, 0);
+  TRY(complete_links(batch, answer));
+  return answer;
 }
 
-Result<std::vector<std::optional<Value>>> PostgresTransaction::get_many(const std::vector<Bytes>& keys) {
-  std::vector<std::optional<Value>> values(keys.size());
-  if (keys.empty()) return values;
-  ASSIGN_OR_RETURN(PostgresRows rows, read(schema_.get_many({keys.begin(), keys.end()})));
-  std::map<std::string_view, size_t> row_of;
-  for (size_t row = 0; row < rows.count(); ++row) row_of[rows.bytes(row, 0)] = row;
-  for (size_t i = 0; i < keys.size(); ++i) {
-    auto row = row_of.find(keys[i]);
-    if (row != row_of.end()) values[i] = value_of(rows, row->second);
-    reads_.saw(keys[i], values[i] ? values[i]->version : 0, 0);
+Status PostgresTransaction::complete_links(const ReadBatch& batch, ReadAnswer& answer) {
+  const auto is_brief = [&](std::string_view key) { return schema_.area_of(key) == Area::kBrief; };
+  const bool keys_came_alone = std::any_of(batch.keys.begin(), batch.keys.end(), is_brief);
+  for (size_t i = 0; i < batch.links.size(); ++i) {
+    const auto key = linked_key(batch.links[i], answer.values[batch.links[i].from]);
+    if (!key) continue;
+    if (!answer.linked[i] && (keys_came_alone || is_brief(*key))) {
+      ASSIGN_OR_RETURN(answer.linked[i], get(*key));
+    } else {
+      reads_.saw(*key, answer.linked[i] ? answer.linked[i]->version : 0, 0);
+    }
   }
-  return values;
-}
-
-Result<std::vector<KeyValue>> PostgresTransaction::scan(const KeyRange& range, size_t limit, bool reverse) {
-  CHECK(limit > 0 && limit <= limits::kScanRows);
-  ASSIGN_OR_RETURN(PostgresRows rows, read(schema_.scan(range.begin, range.end, limit, reverse)));
-  std::vector<KeyValue> found;
-  found.reserve(rows.count());
-  for (size_t row = 0; row < rows.count(); ++row) {
-    Value value = value_of(rows, row);
-    found.push_back({Bytes(rows.bytes(row, 0)), std::move(value.bytes), value.version});
-  }
-  return found;
+  return {};
 }
 
 Status PostgresTransaction::fence(std::string_view key) {
@@ -86,7 +139,7 @@ Status PostgresTransaction::fence(std::string_view key) {
     TRY((*fencing_)->run({timeouts(limits::kPostgresFencerWaitMs), schema_.fence(key)}));
     return {};
   }
-  ASSIGN_OR_RETURN(PostgresPool::Lease lease, pool_.checkout());
+  ASSIGN_OR_RETURN(PostgresPool::Lease lease, pool_.checkout(PostgresPool::Use::kFence));
   fencing_.emplace(std::move(lease));
   TRY((*fencing_)->run(
       {sql("BEGIN ISOLATION LEVEL READ COMMITTED"), timeouts(limits::kFenceWaitMs), schema_.fence(key)}));
@@ -114,7 +167,9 @@ Result<Version> PostgresTransaction::commit_once() {
 
 Result<Version> PostgresTransaction::commit_on(PostgresConnection& connection) {
   std::vector<PostgresStatement> statements;
-  statements.push_back(timeouts(fencing_ ? limits::kPostgresFencerWaitMs : limits::kFenceWaitMs));
+  if (fencing_ || connection.pooled())
+    statements.push_back(timeouts(fencing_ ? limits::kPostgresFencerWaitMs : limits::kFenceWaitMs));
+  const size_t commit = statements.size();
   statements.push_back(commit_statement(schema_, reads_, writes_));
   if (fencing_) statements.push_back(sql("COMMIT"));
   Result<std::vector<PostgresRows>> rows = connection.run(statements);
@@ -122,7 +177,7 @@ Result<Version> PostgresTransaction::commit_on(PostgresConnection& connection) {
     return error(Code::kMaybeCommitted, "the reply to a commit was lost: {}", rows.error().what);
   if (!rows) return Failure(std::move(rows).error());
   if (fencing_) fencing_.reset();
-  const int64_t version = rows->at(1).integer(0, 0);
+  const int64_t version = rows->at(commit).integer(0, 0);
   if (version == 0) return error(Code::kConflict, "a key that was read has changed");
   return static_cast<Version>(version);
 }

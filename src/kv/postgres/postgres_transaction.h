@@ -18,17 +18,17 @@ class PostgresTransaction final : public Transaction {
   PostgresTransaction(PostgresPool& pool, const PostgresSchema& schema) : pool_(pool), schema_(schema) {}
   ~PostgresTransaction() override { end(); }
 
-  Result<std::optional<Value>> get(std::string_view key) override;
-  Result<std::vector<std::optional<Value>>> get_many(const std::vector<Bytes>& keys) override;
+  Result<ReadAnswer> read(const ReadBatch& batch) override;
   void expect(std::string_view key, Version version) override { reads_.expect(key, version); }
-  Result<std::vector<KeyValue>> scan(const KeyRange& range, size_t limit, bool reverse) override;
   Status fence(std::string_view key) override;
   void put(std::string_view key, std::string_view bytes) override { writes_.put(key, bytes); }
   void erase(std::string_view key) override { writes_.erase(key); }
   Result<Version> commit() override;
 
  private:
-  Result<PostgresRows> read(PostgresStatement statement);
+  Result<std::vector<PostgresRows>> ask(const std::vector<PostgresStatement>& statements);
+  /// Linked rows that did not come along, because a row of Area::kBrief leads to them or they lie there.
+  Status complete_links(const ReadBatch& batch, ReadAnswer& answer);
   Result<Version> commit_once();
   Result<Version> commit_on(PostgresConnection& connection);
   /// Rolls an open SQL transaction back and gives its connection back.
