@@ -15,8 +15,13 @@ namespace {
 /// Counts attempts and sleeps between them: not at first, then up to a bound that doubles.
 class Backoff {
  public:
-  Backoff(Clock& clock, Random& random) : clock_(clock), random_(random) {}
-  bool exhausted() const { return attempts_ >= limits::kTransactionAttempts; }
+  Backoff(Clock& clock, Random& random)
+      : clock_(clock), random_(random), deadline_ns_(clock.monotonic_ns() + limits::kOutageMs * 1'000'000) {}
+  /// Also after an attempt that was long: the engine itself waited for its server.
+  bool exhausted() const {
+    return attempts_ >= limits::kTransactionAttempts || (attempts_ > 0 && clock_.monotonic_ns() >= deadline_ns_);
+  }
+  int attempts() const { return attempts_; }
   void pause() {
     if (++attempts_ <= 3) return;
     int64_t bound_ms = std::min<int64_t>(int64_t{1} << std::min(attempts_ - 3, 10), limits::kTransactionPauseMs);
@@ -26,6 +31,7 @@ class Backoff {
  private:
   Clock& clock_;
   Random& random_;
+  const int64_t deadline_ns_;
   int attempts_ = 0;
 };
 
@@ -58,7 +64,7 @@ class Mutation {
       ASSIGN_OR_RETURN(auto reply, look_again());
       if (reply) return reply;
     }
-    return error(Code::kUnavailable, "gave up after {} attempts: {}", limits::kTransactionAttempts, last_.what);
+    return error(Code::kUnavailable, "gave up after {} attempts: {}", backoff.attempts(), last_.what);
   }
 
   Status attempt() {
@@ -164,7 +170,7 @@ Result<kv::Version> run_repeatable(kv::Engine& engine, Clock& clock, Random& ran
     }
     if (last.code != Code::kConflict && last.code != Code::kMaybeCommitted) return Failure(last);
   }
-  return error(Code::kUnavailable, "gave up after {} attempts: {}", limits::kTransactionAttempts, last.what);
+  return error(Code::kUnavailable, "gave up after {} attempts: {}", backoff.attempts(), last.what);
 }
 
 }  // namespace weir::meta

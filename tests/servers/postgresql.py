@@ -85,6 +85,23 @@ class PostgreSql:
             while os.path.exists(f"/proc/{pid}"):
                 time.sleep(0.002)
 
+    def shut_down(self):
+        """As an administrator does who will not wait for clients."""
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait()
+
+    def become_standby_of(self, primary):
+        """Gives up what it has, copies the other, and follows it. Blocks until it answers."""
+        self.kill()
+        shutil.rmtree(self._data())
+        self._run("pg_basebackup", "-h", primary.directory, "-U", "weir", "-D", self._data(), "-R", "-X", "stream", "-c", "fast",
+                  "--no-sync")
+        self.start_again()
+
+    def promote(self):
+        """The standby is the primary from now on. Blocks until it takes writes."""
+        self.sql("SELECT pg_promote()")
+
     def stop(self):
         if self.process is not None and self.process.poll() is None:
             self.kill()

@@ -11,7 +11,9 @@ class PostgresEngine final : public Engine {
 
   Status set_up(bool create, const Layout& layout) {
     ASSIGN_OR_RETURN(PostgresPool::Lease lease, pool_.checkout());
-    return create ? schema_.create(*lease.operator->(), name(), layout) : schema_.check(*lease.operator->(), name());
+    TRY(create ? schema_.create(*lease.operator->(), name(), layout) : schema_.check(*lease.operator->(), name()));
+    pool_.be_patient();
+    return {};
   }
 
   std::unique_ptr<Transaction> begin() override { return std::make_unique<PostgresTransaction>(pool_, schema_); }

@@ -218,8 +218,8 @@ TEST_F(PostgresEngine, a_transaction_whose_fence_the_server_ended_conflicts) {
   auto reading = engine->begin();
   ASSERT_TRUE(reading->fence("guard"));
   hang_up_all();
-  EXPECT_EQ(outcome(reading->get("key")), "unavailable");
-  EXPECT_EQ(outcome(reading->fence("another")), "unavailable");
+  EXPECT_EQ(outcome(reading->get("key")), "conflict");
+  EXPECT_EQ(outcome(reading->fence("another")), "conflict");
 }
 
 TEST_F(PostgresEngine, a_commit_whose_reply_is_lost_may_have_been_committed) {
@@ -237,12 +237,33 @@ TEST_F(PostgresEngine, a_commit_whose_reply_is_lost_may_have_been_committed) {
   EXPECT_TRUE(server_->kill());
   committer.join();
   EXPECT_EQ(result, "maybe_committed");
-  EXPECT_EQ(outcome(put(*engine, "key", "value")), "unavailable");
   fencing.reset();
+  // Who comes meanwhile waits for the server, and goes on.
+  std::atomic<int> waiting = 2;
+  std::thread reader([&] {
+    EXPECT_EQ(text(*engine, "key"), "(absent)");
+    --waiting;
+  });
+  std::thread writer([&] {
+    EXPECT_EQ(outcome(put(*engine, "another", "value")), "ok");
+    --waiting;
+  });
+  sleep_ms(600);
+  EXPECT_EQ(waiting, 2);
   Status started = server_->start_again();
   ASSERT_TRUE(started) << started.error().what;
-  EXPECT_EQ(text(*engine, "key"), "(absent)");
-  EXPECT_EQ(outcome(put(*engine, "key", "value")), "ok");
+  reader.join();
+  writer.join();
+  EXPECT_EQ(text(*engine, "another"), "value");
+}
+
+TEST_F(PostgresEngine, a_server_that_is_not_there_at_first_is_not_waited_for) {
+  open(true);
+  ASSERT_TRUE(server_->kill());
+  EXPECT_TRUE(open_error(url()).starts_with("unavailable: ")) << open_error(url());
+  Status started = server_->start_again();
+  ASSERT_TRUE(started) << started.error().what;
+  EXPECT_EQ(open_error(url()), "ok");
 }
 
 TEST_F(PostgresEngine, a_crash_of_the_server_reuses_no_version) {

@@ -1,8 +1,11 @@
 #include "kv/postgres/postgres_pool.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/log.h"
 
 namespace weir::kv {
 
@@ -14,7 +17,7 @@ PostgresPool::~PostgresPool() {
 Result<PostgresPool::Lease> PostgresPool::checkout(Use use) {
   ASSIGN_OR_RETURN(std::unique_ptr<PostgresConnection> connection, take(use));
   if (!connection) {
-    Result<std::unique_ptr<PostgresConnection>> opened = PostgresConnection::connect(url_);
+    Result<std::unique_ptr<PostgresConnection>> opened = connect();
     if (!opened) {
       give_up_one(use);
       return Failure(std::move(opened).error());
@@ -25,14 +28,16 @@ Result<PostgresPool::Lease> PostgresPool::checkout(Use use) {
 }
 
 Result<std::unique_ptr<PostgresConnection>> PostgresPool::take(Use use) {
-  const int64_t deadline_ns = SystemClock().monotonic_ns() + limits::kPostgresCheckoutMs * 1'000'000;
+  const int64_t begun_ns = SystemClock().monotonic_ns();
   MutexLock lock(mutex_);
   while (!may_take(use)) {
-    const int64_t left_ns = deadline_ns - SystemClock().monotonic_ns();
-    if (left_ns <= 0)
+    const int64_t waited_ms = (SystemClock().monotonic_ns() - begun_ns) / 1'000'000;
+    const int64_t left_ms = checkout_limit_ms() - waited_ms;
+    if (left_ms <= 0)
       return error(Code::kUnavailable, "all {} connections to {} were in use for {} ms", limits::kPostgresConnections,
-                   url_.server, limits::kPostgresCheckoutMs);
-    returned_.wait_for_ms(mutex_, left_ns / 1'000'000 + 1);
+                   url_.server, waited_ms);
+    // Now and then, since the limit depends on whether the server is in reach.
+    returned_.wait_for_ms(mutex_, std::min(left_ms, limits::kPostgresCheckoutMs));
   }
   ++leased_;
   if (use == Use::kFence) ++fencing_;
@@ -42,6 +47,37 @@ Result<std::unique_ptr<PostgresConnection>> PostgresPool::take(Use use) {
     if (!connection->hung_up()) return connection;
   }
   return std::unique_ptr<PostgresConnection>();
+}
+
+int64_t PostgresPool::checkout_limit_ms() const {
+  return patient_ && out_of_reach_since_ns_ != 0 ? limits::kOutageMs : limits::kPostgresCheckoutMs;
+}
+
+Result<std::unique_ptr<PostgresConnection>> PostgresPool::connect() {
+  SystemClock clock;
+  const int64_t deadline_ns = clock.monotonic_ns() + limits::kOutageMs * 1'000'000;
+  for (;;) {
+    auto connection = PostgresConnection::connect(url_);
+    if (!connection && connection.error().code != Code::kUnavailable) return connection;
+    note_outage(connection ? nullptr : &connection.error());
+    if (connection || !patient_ || clock.monotonic_ns() >= deadline_ns) return connection;
+    clock.sleep_ms(limits::kPostgresReconnectMs);
+  }
+}
+
+void PostgresPool::note_outage(const Error* problem) {
+  const int64_t now_ns = SystemClock().monotonic_ns();
+  MutexLock lock(mutex_);
+  if (!patient_ || (problem != nullptr) == (out_of_reach_since_ns_ != 0)) return;
+  if (problem != nullptr) {
+    log::warning("metadata is out of reach, operations wait up to {} s for it: {}", limits::kOutageMs / 1000,
+                 problem->what);
+    out_of_reach_since_ns_ = now_ns;
+  } else {
+    log::info("metadata on {} is in reach again after {:.1f} s", url_.server,
+              static_cast<double>(now_ns - out_of_reach_since_ns_) / 1e9);
+    out_of_reach_since_ns_ = 0;
+  }
 }
 
 bool PostgresPool::may_take(Use use) const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <vector>
 
@@ -43,8 +44,11 @@ class PostgresPool {
     std::unique_ptr<PostgresConnection> connection_;
   };
 
-  /// Blocks: while all are in use, at most limits::kPostgresCheckoutMs, then Unavailable; and for connecting.
+  /// Blocks: while all are in use, at most limits::kPostgresCheckoutMs, then Unavailable; and for connecting. While the
+  /// server is out of reach, at most limits::kOutageMs, if the pool is patient.
   Result<Lease> checkout(Use use = Use::kCall);
+  /// From now on who needs the server waits for it, since it was there.
+  void be_patient() { patient_ = true; }
   const PostgresUrl& url() const { return url_; }
 
  private:
@@ -52,6 +56,11 @@ class PostgresPool {
   /// Waits for the right to one connection, and takes an idle one with it when there is.
   Result<std::unique_ptr<PostgresConnection>> take(Use use);
   void give_up_one(Use use);
+  /// Tries until it succeeds or must not wait any longer.
+  Result<std::unique_ptr<PostgresConnection>> connect();
+  /// Says once that the server is out of reach, and once that it is back.
+  void note_outage(const Error* problem);
+  int64_t checkout_limit_ms() const REQUIRES(mutex_);
   bool may_take(Use use) const REQUIRES(mutex_);
 
   const PostgresUrl url_;
@@ -60,7 +69,9 @@ class PostgresPool {
   std::vector<std::unique_ptr<PostgresConnection>> idle_ GUARDED_BY(mutex_);
   /// In use or being opened.
   size_t leased_ GUARDED_BY(mutex_) = 0;
-  size_t fencing_ GUARDED_BY(mutex_) = 0;  // of them
+  size_t fencing_ GUARDED_BY(mutex_) = 0;                 // of them
+  int64_t out_of_reach_since_ns_ GUARDED_BY(mutex_) = 0;  // 0: it is in reach
+  std::atomic<bool> patient_ = false;
 };
 
 }  // namespace weir::kv

@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "base/check.h"
+#include "base/clock.h"
 #include "base/limits.h"
 #include "kv/postgres/postgres_commit.h"
 
@@ -94,15 +95,21 @@ class Reading {
 Result<std::vector<PostgresRows>> PostgresTransaction::ask(const std::vector<PostgresStatement>& statements) {
   // Without timeouts of their own through a pooler, which would cost a fifth of the round trip: a read waits for no
   // lock, and a fencing SQL transaction has them already.
-  if (fencing_) return (*fencing_)->run(statements);
-  ASSIGN_OR_RETURN(PostgresPool::Lease first, pool_.checkout());
-  Result<std::vector<PostgresRows>> rows = first->run(statements);
-  if (!rows && first->lost()) {
-    // A connection that broke while it was idle shows it only now; a read can be asked twice.
-    first.discard();
-    ASSIGN_OR_RETURN(PostgresPool::Lease second, pool_.checkout());
-    rows = second->run(statements);
+  if (fencing_) return run_fencing(statements);
+  // A read whose connection broke, perhaps while it was idle, can be asked again. A server that is gone is waited for
+  // at checkout.
+  const int64_t deadline_ns = SystemClock().monotonic_ns() + limits::kOutageMs * 1'000'000;
+  for (;;) {
+    ASSIGN_OR_RETURN(PostgresPool::Lease lease, pool_.checkout());
+    Result<std::vector<PostgresRows>> rows = lease->run(statements);
+    if (rows || !lease->lost() || SystemClock().monotonic_ns() >= deadline_ns) return rows;
   }
+}
+
+Result<std::vector<PostgresRows>> PostgresTransaction::run_fencing(const std::vector<PostgresStatement>& statements) {
+  auto rows = (*fencing_)->run(statements);
+  if (!rows && (*fencing_)->lost())
+    return error(Code::kConflict, "the server ended the transaction that held the fence: {}", rows.error().what);
   return rows;
 }
 
@@ -136,13 +143,12 @@ Status PostgresTransaction::fence(std::string_view key) {
   CHECK(!ended_);
   if (fencing_) {
     // Whoever holds a fence already waits briefly only: nobody waits for long while others wait for it.
-    TRY((*fencing_)->run({timeouts(limits::kPostgresFencerWaitMs), schema_.fence(key)}));
+    TRY(run_fencing({timeouts(limits::kPostgresFencerWaitMs), schema_.fence(key)}));
     return {};
   }
   ASSIGN_OR_RETURN(PostgresPool::Lease lease, pool_.checkout(PostgresPool::Use::kFence));
   fencing_.emplace(std::move(lease));
-  TRY((*fencing_)->run(
-      {sql("BEGIN ISOLATION LEVEL READ COMMITTED"), timeouts(limits::kFenceWaitMs), schema_.fence(key)}));
+  TRY(run_fencing({sql("BEGIN ISOLATION LEVEL READ COMMITTED"), timeouts(limits::kFenceWaitMs), schema_.fence(key)}));
   return {};
 }
 

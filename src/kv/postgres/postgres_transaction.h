@@ -26,6 +26,8 @@ class PostgresTransaction final : public Transaction {
   Result<Version> commit() override;
 
  private:
+  /// On the connection that holds the fences. Conflict when it is lost, and the fences with it: nothing was written.
+  Result<std::vector<PostgresRows>> run_fencing(const std::vector<PostgresStatement>& statements);
   Result<std::vector<PostgresRows>> ask(const std::vector<PostgresStatement>& statements);
   /// Linked rows that did not come along, because a row of Area::kBrief leads to them or they lie there.
   Status complete_links(const ReadBatch& batch, ReadAnswer& answer);
