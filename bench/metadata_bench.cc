@@ -23,7 +23,9 @@ int run(const StageOptions& options) {
 int main(int count, char** arguments) {
   weir::bench::StageOptions options;
   CLI::App app("Metadata on PostgreSQL (docs/postgresql.md)");
-  app.add_option("--operations", options.operations, "Of each kind.")->capture_default_str()->check(CLI::Range(8, 1'000'000));
+  app.add_option("--operations", options.operations, "Of each kind.")
+      ->capture_default_str()
+      ->check(CLI::Range(8, 1'000'000));
   app.add_option("--clients", options.clients, "Threads of the measurements with several.")
       ->capture_default_str()
       ->check(CLI::Range(2, 64));

@@ -18,8 +18,7 @@ std::string name_of(size_t index) { return fmt::format("file-{:06}", index); }
 
 Result<InodeId> new_directory(meta::Volume& volume) {
   static std::atomic<size_t> made = 0;
-  ASSIGN_OR_RETURN(Inode directory,
-                   meta::make(volume, {}, kRootInode, fmt::format("directory{}", made++), kDirectory));
+  ASSIGN_OR_RETURN(Inode directory, meta::make(volume, {}, kRootInode, fmt::format("directory{}", made++), kDirectory));
   return directory.id;
 }
 
@@ -65,9 +64,8 @@ Status Stage::names(const std::string& what, Node& node, size_t clients) {
   // A name's directory is that of its index, whichever thread comes to it.
   const auto measure = [&](const std::string& action, const std::function<Status(InodeId, const std::string&)>& work) {
     const uint64_t reads = node.engine->reads, commits = node.engine->commits;
-    auto seconds = timed(count, clients, [&](size_t index, size_t) {
-      return work(directories[index % clients], name_of(index));
-    });
+    auto seconds =
+        timed(count, clients, [&](size_t index, size_t) { return work(directories[index % clients], name_of(index)); });
     if (!seconds) return Status(Failure(seconds.error()));
     const auto each = [&](uint64_t trips) { return static_cast<double>(trips) / static_cast<double>(count); };
     report(fmt::format("{}, {} ({:.1f} reads, {:.1f} commits)", action, what, each(node.engine->reads - reads),
@@ -85,9 +83,8 @@ Status Stage::names(const std::string& what, Node& node, size_t clients) {
     if (meta::lookup(volume, directory, name + "?")) return error(Code::kInternal, "a name too many");
     return {};
   }));
-  TRY(measure("stat a directory", [&](InodeId directory, const std::string&) {
-    return dropped(meta::get_inode(volume, directory));
-  }));
+  TRY(measure("stat a directory",
+              [&](InodeId directory, const std::string&) { return dropped(meta::get_inode(volume, directory)); }));
   TRY(measure("rename", [&](InodeId directory, const std::string& name) -> Status {
     TRY(meta::rename(volume, {}, directory, name, directory, name + "b", {}, kNothingOpen));
     return {};
@@ -115,10 +112,11 @@ Status Stage::contents(const std::string& what, Node& node) {
       ASSIGN_OR_RETURN(Inode inode, meta::make(volume, {}, directory, fmt::format("{} {}", label, round), kFile));
       inodes.push_back(inode.id);
     }
-    ASSIGN_OR_RETURN(seconds, timed(kRounds, 1, [&](size_t round, size_t) -> Status {
-                       TRY(meta::publish(volume, {}, big_content(inodes[round], chunks, fmt::format("{} {}", label, round))));
-                       return {};
-                     }));
+    ASSIGN_OR_RETURN(
+        seconds, timed(kRounds, 1, [&](size_t round, size_t) -> Status {
+          TRY(meta::publish(volume, {}, big_content(inodes[round], chunks, fmt::format("{} {}", label, round))));
+          return {};
+        }));
     report(fmt::format("publish {}, {}", label, what), kRounds, seconds);
   }
   return {};

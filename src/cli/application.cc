@@ -106,7 +106,7 @@ int run_command(Command& command, std::span<const std::string> arguments, const 
 std::vector<std::unique_ptr<Command>> all_commands() {
   std::vector<std::unique_ptr<Command>> commands;
   for (auto make : {make_up, make_format, make_mount, make_umount, make_upgrade, make_status, make_stat, make_sync,
-                    make_warm, make_evict, make_gc, make_fsck, make_doctor, make_version})
+                    make_warm, make_evict, make_gc, make_fsck, make_dump, make_load, make_doctor, make_version})
     commands.push_back(make());
   return commands;
 }

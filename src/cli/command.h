@@ -56,6 +56,8 @@ std::unique_ptr<Command> make_warm();
 std::unique_ptr<Command> make_evict();
 std::unique_ptr<Command> make_gc();
 std::unique_ptr<Command> make_fsck();
+std::unique_ptr<Command> make_dump();
+std::unique_ptr<Command> make_load();
 std::unique_ptr<Command> make_doctor();
 std::unique_ptr<Command> make_version();
 

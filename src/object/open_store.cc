@@ -80,4 +80,17 @@ Result<std::optional<Bytes>> read_store_marker(std::string_view url) {
   return DirectoryStore::read_marker(path);
 }
 
+Status change_store_marker(std::string_view url, std::string_view from, std::string_view to, const Clock& clock) {
+  ASSIGN_OR_RETURN(const std::optional<Bytes> present, read_store_marker(url));
+  if (present == to) return {};
+  if (is_s3(url)) {
+    ASSIGN_OR_RETURN(auto client, s3_client(url, clock));
+    ASSIGN_OR_RETURN(auto store, S3Store::open(std::move(client), from, clock));
+    return store->change_marker(to);
+  }
+  ASSIGN_OR_RETURN(std::string path, store_path(url));
+  ASSIGN_OR_RETURN(auto store, DirectoryStore::open(path, from, clock));
+  return store->change_marker(to);
+}
+
 }  // namespace weir::object

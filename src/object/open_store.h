@@ -28,4 +28,8 @@ Result<std::unique_ptr<ObjectStore>> open_store(std::string_view url, std::strin
 /// Nothing when there is no store yet.
 Result<std::optional<Bytes>> read_store_marker(std::string_view url);
 
+/// The store has the marker `to` from now on, and who opened it under another one can change nothing any more.
+/// Unavailable: it is not there. Invalid: its marker is neither of the two.
+Status change_store_marker(std::string_view url, std::string_view from, std::string_view to, const Clock& clock);
+
 }  // namespace weir::object

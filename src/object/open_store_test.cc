@@ -25,6 +25,21 @@ TEST(OpenStore, TakesPathsAndFileUrlsForTheSame) {
   EXPECT_EQ(read_store_marker(path).value(), "marker");
 }
 
+TEST(OpenStore, WhoseMarkerWasChangedIsNoLongerOfWhoOpenedItBefore) {
+  testing::TemporaryDirectory directory;
+  SystemClock clock;
+  const std::string path = directory.file("store");
+  auto before = create_store(path, "one", clock).value();
+  ASSERT_TRUE(before->put("a", "bytes"));
+  EXPECT_EQ(change_store_marker(path, "other", "two", clock).error().code, Code::kInvalid);
+  ASSERT_TRUE(change_store_marker(path, "one", "two", clock));
+  ASSERT_TRUE(change_store_marker(path, "one", "two", clock)) << "done before";
+  EXPECT_EQ(before->remove("a").error().code, Code::kInvalid);
+  EXPECT_EQ(before->list("", "", 10).error().code, Code::kInvalid);
+  EXPECT_EQ(open_store(path, "one", clock).error().code, Code::kInvalid);
+  EXPECT_EQ(open_store(path, "two", clock).value()->get("a", 0, 9).value(), "bytes");
+}
+
 TEST(OpenStore, MakesUrlsThatMeanTheSameEverywhere) {
   EXPECT_EQ(canonical_store_url("/srv/./store/").value(), "file:///srv/store");
   EXPECT_EQ(canonical_store_url("file:///srv/x/../store").value(), "file:///srv/store");

@@ -12,6 +12,7 @@
 #include "daemon/volume/open_volume.h"
 #include "fuse/mount_info.h"
 #include "kv/engine.h"
+#include "meta/dump.h"
 #include "meta/keys.h"
 #include "meta/volume.h"
 #include "object/open_store.h"
@@ -80,6 +81,10 @@ Result<std::unique_ptr<kv::Engine>> create_engine(const MetadataUrl& metadata) {
                  metadata.display, metadata.display);
   if (settings.error().code == Code::kUnsupported) return error(Code::kUnsupported, "{}", settings.error().what);
   if (settings.error().code != Code::kNotFound) return created;
+  ASSIGN_OR_RETURN(const bool occupied, meta::has_rows(**present));
+  if (occupied)
+    return error(Code::kNotEmpty, "{} has what a load that was broken off left; remove it, or name another place",
+                 metadata.display);
   return present;
 }
 

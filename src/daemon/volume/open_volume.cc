@@ -13,15 +13,6 @@ namespace weir {
 
 namespace {
 
-/// Busy, with where it is mounted, which the engine's own lock cannot say.
-Status check_not_mounted(const MetadataUrl& metadata) {
-  if (!metadata.embedded()) return {};
-  ASSIGN_OR_RETURN(auto daemon, read_live_daemon(metadata.directory));
-  if (!daemon) return {};
-  return error(Code::kBusy, "the volume at {} is mounted at {} by process {}; unmount it with: weir umount {}",
-               metadata.directory, daemon->mount_point, daemon->pid, daemon->mount_point);
-}
-
 std::string default_cache_directory(const VolumeSettings& settings) {
   return fmt::format("{}/cache/{}", state_home(), settings.volume_id);
 }
@@ -79,6 +70,14 @@ Status open_object_store(OpenedVolume& opened) {
 }
 
 }  // namespace
+
+Status check_not_mounted(const MetadataUrl& metadata) {
+  if (!metadata.embedded()) return {};
+  ASSIGN_OR_RETURN(auto daemon, read_live_daemon(metadata.directory));
+  if (!daemon) return {};
+  return error(Code::kBusy, "the volume at {} is mounted at {} by process {}; unmount it with: weir umount {}",
+               metadata.directory, daemon->mount_point, daemon->pid, daemon->mount_point);
+}
 
 std::string store_marker(const VolumeSettings& settings) {
   return fmt::format("weir volume {} incarnation {}\n", settings.volume_id, settings.incarnation);

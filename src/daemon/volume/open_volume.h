@@ -49,6 +49,9 @@ struct OpenRequest {
 /// object store is gone, or is another volume's. Each a sentence. Blocks; up to limits::kLeaseMs on shared metadata.
 Result<std::unique_ptr<OpenedVolume>> open_volume(const OpenRequest& request);
 
+/// Busy, with where it is mounted, which the engine's own lock cannot say. Only of an embedded volume.
+Status check_not_mounted(const MetadataUrl& metadata);
+
 /// The settings of the volume in `engine`. NotFound and Unsupported as above. Takes nothing and changes nothing.
 Result<VolumeSettings> read_settings(kv::Engine& engine, const MetadataUrl& metadata);
 

@@ -29,6 +29,8 @@ class DirectoryStore : public ObjectStore {
                                                       const Clock& clock);
   /// Nothing when the directory is absent or has no marker.
   static Result<std::optional<Bytes>> read_marker(const std::string& path);
+  /// Puts another marker in the place of its own, and is of no more use then.
+  Status change_marker(std::string_view marker);
 
   Result<size_t> get_into(std::string_view name, uint64_t offset, std::span<char> buffer) override;
   Status put(std::string_view name, const Payload& payload) override;

@@ -47,4 +47,9 @@ Result<std::optional<Bytes>> DirectoryStore::read_marker(const std::string& path
   return read_marker_below(root->get());
 }
 
+Status DirectoryStore::change_marker(std::string_view marker) {
+  TRY(enter());
+  return io::write_file_durably(fmt::format("{}/{}", path_, kMarkerFile), marker);
+}
+
 }  // namespace weir::object

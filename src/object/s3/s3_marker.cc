@@ -88,6 +88,14 @@ Status S3Store::make_marker() {
   return failure_of(fmt::format("put {}", kMarker), reply);
 }
 
+Status S3Store::change_marker(std::string_view marker) {
+  TRY(check_marker());
+  HttpReply reply;
+  TRY(put_key(marker_key(), marker, {}, reply));
+  if (reply.status == 200) return {};
+  return failure_of(fmt::format("put {}", kMarker), reply);
+}
+
 Status S3Store::check_unused() {
   const std::string& prefix = client_->location().prefix;
   ASSIGN_OR_RETURN(ListReply reply, list_once({{"prefix", prefix.empty() ? "" : prefix + "/"}, {"max-keys", "1"}},

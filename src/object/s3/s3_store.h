@@ -27,6 +27,9 @@ class S3Store : public ObjectStore {
   /// Nothing when there is no marker.
   static Result<std::optional<Bytes>> read_marker(std::unique_ptr<S3Client> client, const Clock& clock);
 
+  /// Puts another marker in the place of its own, and is of no more use then.
+  Status change_marker(std::string_view marker);
+
   Result<size_t> get_into(std::string_view name, uint64_t offset, std::span<char> buffer) override;
   Status put(std::string_view name, const Payload& payload) override;
   Result<std::optional<ObjectInfo>> head(std::string_view name) override;
