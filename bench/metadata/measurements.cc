@@ -1,3 +1,6 @@
+#include <atomic>
+
+#include "base/limits.h"
 #include "base/sha256.h"
 #include "bench/metadata/stage.h"
 #include "meta/attributes.h"
@@ -22,8 +25,9 @@ Result<InodeId> new_directory(meta::Volume& volume) {
   return directory.id;
 }
 
-Status dropped(Result<Inode> inode) {
-  if (!inode) return Failure(std::move(inode).error());
+template <class T>
+Status dropped(Result<T> result) {
+  if (!result) return Failure(std::move(result).error());
   return {};
 }
 
@@ -85,13 +89,11 @@ Status Stage::names(const std::string& what, Node& node, size_t clients) {
   }));
   TRY(measure("stat a directory",
               [&](InodeId directory, const std::string&) { return dropped(meta::get_inode(volume, directory)); }));
-  TRY(measure("rename", [&](InodeId directory, const std::string& name) -> Status {
-    TRY(meta::rename(volume, {}, directory, name, directory, name + "b", {}, kNothingOpen));
-    return {};
+  TRY(measure("rename", [&](InodeId directory, const std::string& name) {
+    return dropped(meta::rename(volume, {}, directory, name, directory, name + "b", {}, kNothingOpen));
   }));
-  return measure("unlink", [&](InodeId directory, const std::string& name) -> Status {
-    TRY(meta::unlink(volume, {}, directory, name + "b", kNothingOpen));
-    return {};
+  return measure("unlink", [&](InodeId directory, const std::string& name) {
+    return dropped(meta::unlink(volume, {}, directory, name + "b", kNothingOpen));
   });
 }
 

@@ -42,7 +42,8 @@ class Dump : public Command {
     ASSIGN_OR_RETURN(const MetadataUrl metadata, parse_metadata_url(metadata_));
     ProgressBar bar("dumping", quiet);
     ASSIGN_OR_RETURN(const Dumped dumped, dump_volume(metadata, path_, [&](const meta::DumpProgress& progress) {
-                       bar.show(0, 0, fmt::format("{}, {}", counted(progress.rows, "row"), format_bytes(progress.bytes)));
+                       bar.show(0, 0,
+                                fmt::format("{}, {}", counted(progress.rows, "row"), format_bytes(progress.bytes)));
                        return true;
                      }));
     Json json;

@@ -59,11 +59,11 @@ class Load : public Command {
     json["store"] = loaded.settings.store_url;
     json["rows"] = loaded.size.rows;
     json["bytes"] = loaded.size.bytes;
-    return Outcome{json_document(json),
-                   fmt::format("loaded volume {} from {}: {}\nmount it with: weir mount {} MOUNTPOINT\n",
-                               loaded.settings.name, request_.path, counted(loaded.size.rows, "row"),
-                               request_.metadata.display),
-                   0, ""};
+    return Outcome{
+        json_document(json),
+        fmt::format("loaded volume {} from {}: {}\nmount it with: weir mount {} MOUNTPOINT\n", loaded.settings.name,
+                    request_.path, counted(loaded.size.rows, "row"), request_.metadata.display),
+        0, ""};
   }
 
  private:

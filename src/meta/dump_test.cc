@@ -87,8 +87,7 @@ TEST_P(Dump, a_dump_that_is_cut_short_or_damaged_is_refused_wherever_that_is) {
 
 TEST_P(Dump, stops_when_told_to) {
   const FileDescriptor fd = file("dump");
-  EXPECT_EQ(outcome(write_dump(volume().engine(), fd.get(), [](const DumpProgress&) { return false; })),
-            "interrupted");
+  EXPECT_EQ(outcome(write_dump(volume().engine(), fd.get(), [](const DumpProgress&) { return false; })), "interrupted");
 }
 
 INSTANTIATE_TEST_SUITE_P(Engines, Dump, ::testing::Values(EngineKind::kMemory, EngineKind::kPostgres), engine_of);

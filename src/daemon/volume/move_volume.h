@@ -17,7 +17,7 @@ Result<Dumped> dump_volume(const MetadataUrl& metadata, const std::string& path,
 
 struct LoadRequest {
   std::string path;
-  MetadataUrl metadata;  // new
+  MetadataUrl metadata;     // new
   bool take_store = false;  // also from another incarnation of the same volume than the one that was dumped
 };
 struct Loaded {
