@@ -74,6 +74,7 @@ Result<std::unique_ptr<kv::Engine>> create_engine(const MetadataUrl& metadata) {
   auto created = kv::open_engine(metadata.url, true, meta::keys::layout());
   if (created || created.error().code != Code::kExists) return created;
   auto present = kv::open_engine(metadata.url, false);
+  if (!present && present.error().code == Code::kUnsupported) return present;
   if (!present) return created;
   auto settings = read_settings(**present, metadata);
   if (settings)
