@@ -59,7 +59,7 @@ Bytes counter(CounterKind kind) { return std::move(start(kCounter).u8(static_cas
 Bytes collector() { return std::move(start(kCollector)).take(); }
 Bytes settings() { return std::move(start(kSettings)).take(); }
 
-kv::Layout layout() { return {Bytes{kDelta, kDuty, kBuild, kOrphan, kQueue, kSlot, kLease, 'K', 'S'}}; }
+kv::Layout layout() { return {Bytes{kDelta, kDuty, kBuild, kOrphan, kQueue, kSlot, kLease, kPin, 'K'}}; }
 
 kv::KeyRange all_of(Tag tag) { return range_of(start(tag)); }
 kv::KeyRange entries_behind(InodeId directory, uint64_t cookie) {

@@ -64,8 +64,8 @@ Bytes collector();
 Bytes counter(CounterKind kind);
 Bytes settings();
 
-/// What an engine is told when a volume is made: rows that change with every operation or are gone soon (`K` and `S`
-/// are of locks and of superseded versions).
+/// What an engine is told when a volume is made: rows that change with every operation or are gone soon (`K` is
+/// of locks).
 kv::Layout layout();
 
 /// Cookies below are not of entries: 0 is the start, 1 and 2 are "." and "..".
