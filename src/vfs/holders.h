@@ -19,9 +19,10 @@ class Holders {
   /// `peers` may be null: this node asks nobody.
   Holders(meta::Volume& volume, cluster::PeerClient* peers) : volume_(volume), peers_(peers) {}
 
-  /// Asks each holder that may be alive, once. Blocks. What comes was checked against the id. Unavailable: none gave it
-  /// now, but one may later. Io: none ever will, since each one is dead or this node; the sentence names them. Corrupt:
-  /// the bytes of the only one that had it are wrong. Interrupted.
+  /// Asks each holder once, those that are alive first; dead ones for a moment, as they may have lost nothing but the
+  /// metadata. Blocks. What comes was checked against the id. Unavailable: none gave it now, but one may later. Io:
+  /// none did, and each one is dead or this node; the sentence names them. Corrupt: the bytes of the only one that had
+  /// it are wrong. Interrupted.
   Status bring(const ChunkId& id, const std::vector<NodeId>& holders, Bytes& bytes,
                const std::function<bool()>& keep_going);
 
@@ -29,9 +30,10 @@ class Holders {
   std::atomic<uint64_t> corrupt_chunks = 0;
 
  private:
-  Status bring_from(NodeId holder, const ChunkId& id, Bytes& bytes, const std::function<bool()>& keep_going);
-  /// Nothing when it is certain that it will never answer.
-  std::optional<cluster::Peer> living(NodeId holder);
+  Status bring_from(const cluster::Peer& holder, const ChunkId& id, Bytes& bytes,
+                    const std::function<bool()>& keep_going);
+  /// Nothing for this node, and when there are no others.
+  std::optional<cluster::Peer> peer_of(NodeId holder) const;
   void sort_by_nearness(std::vector<cluster::Peer>& peers) const;
 
   meta::Volume& volume_;

@@ -203,6 +203,12 @@ TEST_F(PeerReadTest, AReadFailsAtOnceWhenItsOnlyHolderIsDead) {
   EXPECT_LT(elapsed_ms(begun_ns), 5'000);
 }
 
+TEST_F(PeerReadTest, AHolderThatOthersFoundDeadIsAskedAllTheSame) {
+  put(kA, "big", big_);
+  declare_dead(kA);
+  EXPECT_EQ(get(kB, "big", big_.size()).value(), big_);
+}
+
 TEST_F(PeerReadTest, AnotherHolderIsAskedWhenOneIsDead) {
   put(kA, "big", big_);
   put(kB, "same", big_);

@@ -129,6 +129,19 @@ class PeerRead(FleetTest):
             eventually(lambda: what_is_readable(b.path("small")) == b"some words" * 900, 30, "the small file is back")
             self.assertEqual(read(b.path("file")), some_bytes(9 * MIB, 3))
 
+    def test_a_node_that_lost_only_the_database_still_gives_what_it_has(self):
+        with self.fleet() as fleet:
+            a, b = fleet.nodes
+            refuse_uploads(fleet)
+            content = some_bytes(9 * MIB, 6)
+            write(a.path("file"), content)
+            number = a.status()["node"]["id"]
+            a.cut_from_database()
+            eventually(lambda: (number, "dead") in ((one["node"], one["state"]) for one in b.status()["members"]), 60,
+                       "the node counts as dead")
+            self.assertEqual(read(b.path("file")), content)
+            a.heal()
+
     def test_a_reader_that_waits_can_be_interrupted_and_does_not_keep_a_mount_from_its_end(self):
         with self.fleet() as fleet:
             a, b = fleet.nodes
