@@ -81,17 +81,18 @@ class State:
     """`names` to inodes; `versions` of inodes; open `sessions` (token to inode, node, whether published).
 
     A version is a token, "" for nothing, or "~token": any beginning of that content. An inode is called by the token of who
-    made it. `past`: for names, inodes that they stood for, until when at the latest, and the node that changed it.
+    made it. `past`: for names, inodes that they stood for, until when at the latest, and the node that changed it; `idle`: nodes
+    that renamed a name and changed nothing.
     """
 
-    __slots__ = ("names", "versions", "sessions", "past")
+    __slots__ = ("names", "versions", "sessions", "past", "idle")
 
-    def __init__(self, names, versions, sessions, past=()):
-        self.names, self.versions, self.sessions, self.past = names, versions, sessions, past
+    def __init__(self, names, versions, sessions, past=(), idle=()):
+        self.names, self.versions, self.sessions, self.past, self.idle = names, versions, sessions, past, idle
 
     def key(self):
         return (tuple(sorted(self.names.items())), tuple(sorted(self.versions.items())), tuple(sorted(self.sessions.items())),
-                self.past)
+                self.past, self.idle)
 
     def after(self, event):
         """The state after a change, or None where it cannot have had its result."""
@@ -99,16 +100,23 @@ class State:
         if after is not None:
             lost = [(name, inode, event.end, event.node) for name, inode in self.names.items() if after.names.get(name) != inode]
             after.past = tuple(sorted([each for each in self.past if each[2] > event.start - PAST_S] + lost))
+            after.idle = self.idle
         return after
+
+    def known_to(self, node, name, lowest):
+        """Inodes that the node may take the name for, by what others changed since."""
+        return {inode for past_name, inode, until, changer in self.past
+                if past_name == name and until >= lowest and changer != node}
+
+    def after_nothing(self, event):
+        return State(self.names, self.versions, self.sessions, self.past, tuple(sorted({*self.idle, (event.node, event.name)})))
 
     def may_be_idle(self, event, lowest):
         """A rename succeeds and does nothing where both names stand for one file, as hard links do, and a node may take two names
         for that which stood for it at two moments of their lifetime."""
         if event.kind != "rename":
             return False
-        known = [{inode for past_name, inode, until, node in self.past
-                  if past_name == name and until >= lowest and node != event.node} | {self.names.get(name)}
-                 for name in (event.name, event.other)]
+        known = [self.known_to(event.node, name, lowest) | {self.names.get(name)} for name in (event.name, event.other)]
         return bool((known[0] & known[1]) - {None})
 
     def _create(self, event):
@@ -336,7 +344,7 @@ class Checker:
             return
         after = [state.after(event)]
         if event.result == "ok" and state.may_be_idle(event, self._oldest(event)):
-            after.append(state)
+            after.append(state.after_nothing(event))
         found += [(event.end, (self._observe(each, done, seen, candidates), done, used)) for each in after if each is not None]
 
     def _observe(self, state, done, seen, candidates):
@@ -364,6 +372,9 @@ class Checker:
         inode = state.names.get(pending.event.name)
         if may[0] and inode is not None and inode not in named:
             named = tuple(sorted((*named, inode)))
+        if may[0] and (pending.event.node, pending.event.name) in state.idle:
+            known = state.known_to(pending.event.node, pending.event.name, pending.lowest)
+            named = tuple(sorted(known.union(named)))
         if may[1]:
             matching = {each for each, version in state.versions.items() if pending.has_size(version, self.sizes)}
             sized = tuple(sorted(matching.union(sized)))

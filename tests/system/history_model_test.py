@@ -176,6 +176,8 @@ class Names(HistoryTest):
         """b has x in memory when a renames it to y, and then renames x to y itself: these are one file for it."""
         made = [*write("a", 0, 1, "x", "v1"), Event("rename", "a", 2, 3, "x", "y")]
         self.assert_right(made, Event("rename", "b", 3.1, 3.2, "x", "y"), read("c", 4, 5, "y", "v1"))
+        self.assert_right(made, Event("rename", "b", 3.1, 3.2, "x", "y"), stat("b", 3.3, 3.4, "x", 10))
+        self.assert_wrong(made, Event("rename", "b", 3.1, 3.2, "x", "y"), stat("b", 5.3, 5.4, "x", 10))
         self.assert_wrong(made, Event("rename", "b", 5.1, 5.2, "x", "y"))
         self.assert_wrong(made, Event("rename", "a", 3.1, 3.2, "x", "y"))
         self.assert_wrong(made, Event("rename", "b", 3.1, 3.2, "x", "z"))
