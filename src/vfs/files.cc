@@ -87,7 +87,10 @@ Result<Opened> Filesystem::open(const Caller& caller, KernelNode node, int flags
     SetAttributes change;
     change.size = 0;
     change.mtime_now = true;
-    if (auto changed = set_attributes(caller, node, change); !changed) truncated = Failure(changed.error());
+    auto changed = set_attributes(caller, node, change);
+    // Its last name went away since it was looked up for this open, so it is nobody else's any more.
+    const bool removed = !changed && found.again && changed.error().code == Code::kNotFound;
+    if (!changed && !removed) truncated = Failure(changed.error());
   }
   auto opened =
       truncated ? begin_open(*core_, caller, *handle, node, found.again) : Result<Opened>(Failure(truncated.error()));

@@ -169,22 +169,25 @@ void see(Core& core, const Inode& inode) {
 Result<FoundToOpen> find_to_open(Core& core, const Caller& caller, KernelNode node) {
   Opening opening{caller, node, core.told_names.of(node.inode())};
   const auto& told = opening.told;
-  opening.again = core.stale_opens.comes_back(caller, node.inode());
+  const std::optional<Inode> looked_up = core.stale_opens.comes_back(caller, node.inode());
+  opening.again = looked_up.has_value();
   ASSIGN_OR_RETURN(const meta::LookAgain look,
                    meta::look_again(core.volume, node.inode(), told ? told->names : std::vector<meta::NamePlace>()));
   // Without a name that is remembered it came by a descriptor, or the answer to a look-up took long to reach it.
   const bool has_name = told && !told->names.empty() && lead_there(look);
   if (!has_name && opening.shall_look(core))
     return Failure(told_to_look(node.inode(), "its name may stand for another one by now"));
-  if (!look.inode) return find_removed(core, node);
-  see(core, *look.inode);
+  // Removed or replaced since it was looked up for this open: what it opens is of that moment.
+  const std::optional<Inode>& now = look.inode ? look.inode : looked_up;
+  if (!now) return find_removed(core, node);
+  see(core, *now);
   FileRef file = core.files.acquire(node.inode());
   if (node.epoch() < file->first_epoch) {
     core.let_go(std::move(file));
     if (opening.shall_look(core)) return Failure(told_to_look(node.inode(), "another node has changed its content"));
     file = core.files.acquire(node);
   }
-  Status loaded = load_to_open(core, opening, *file, *look.inode);
+  Status loaded = load_to_open(core, opening, *file, *now);
   if (loaded && told && !told->names.empty()) {
     MutexLock lock(file->mutex);
     file->opened_as = told->names.front();

@@ -64,7 +64,7 @@ void note_name(Core& core, InodeId inode, InodeId parent, std::string_view name)
 Result<Entry> Filesystem::lookup(KernelNode parent, std::string_view name, const Caller& caller) {
   const uint64_t begun = core_->publications;
   auto inode = meta::lookup(core_->volume, parent.inode(), name);
-  if (core_->shared) core_->stale_opens.looked_up(caller, inode ? std::optional(inode->id) : std::nullopt);
+  if (core_->shared) core_->stale_opens.looked_up(caller, inode ? std::optional(*inode) : std::nullopt);
   if (!inode) return Failure(inode.error());
   return core_->entry_of(*inode, begun, parent.inode(), name);
 }

@@ -95,6 +95,31 @@ TEST_F(NodesTest, a_file_whose_name_was_moved_by_this_node_needs_no_second_look)
   EXPECT_EQ(a_.stale_opens(), before);
 }
 
+/// Otherwise a name that always stands for a file is absent for who opens it.
+TEST_F(NodesTest, a_file_that_is_replaced_between_look_up_and_open_is_opened_as_it_was_looked_up) {
+  for (const size_t size : kSizes) {
+    SCOPED_TRACE(size);
+    const auto replace = [&](int seed) {
+      put(a_, "temporary", pattern(seed, size));
+      a_.rename("temporary", "file");
+    };
+    replace(1);
+    b_.expire();
+    const KernelNode known = TestVolume::must(b_.look("file"));
+    replace(2);
+    auto opened = b_.volume.fs().open(b_.volume.caller(), known, O_RDONLY);
+    ASSERT_FALSE(opened);
+    ASSERT_EQ(opened.error().code, Code::kStale);
+    const KernelNode again = TestVolume::must(b_.look("file"));
+    replace(3);
+    opened = b_.volume.fs().open(b_.volume.caller(), again, O_RDONLY);
+    ASSERT_TRUE(opened) << opened.error().what;
+    EXPECT_EQ(TestVolume::must(b_.volume.read(opened->handle, 0, size + 1)), pattern(2, size));
+    b_.volume.release(opened->handle);
+    EXPECT_EQ(b_.get("file"), pattern(3, size));
+  }
+}
+
 TEST_F(NodesTest, rename_of_a_file_that_is_open_for_writing_shows_all_that_was_written) {
   for (const size_t size : kSizes) {
     SCOPED_TRACE(size);

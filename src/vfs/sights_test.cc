@@ -155,14 +155,19 @@ TEST(StaleOpensTest, the_same_thread_is_told_once_a_second) {
 TEST(StaleOpensTest, who_looked_a_name_up_comes_back_with_what_it_stands_for_and_nothing_else) {
   testing::FakeClock clock;
   StaleOpens stale(clock);
+  const auto inode_of = [](uint64_t id) {
+    Inode inode;
+    inode.id = InodeId{id};
+    return std::optional(inode);
+  };
   const Caller one{.pid = 1}, two{.pid = 2};
   const KernelNode node = KernelNode::of(InodeId{7}, 0);
   EXPECT_FALSE(stale.comes_back(one, InodeId{7}));
   EXPECT_TRUE(stale.tell(one, node));
   EXPECT_FALSE(stale.comes_back(one, InodeId{7}));  // by a descriptor, maybe
-  stale.looked_up(two, InodeId{8});
-  stale.looked_up(one, InodeId{1});
-  stale.looked_up(one, InodeId{8});
+  stale.looked_up(two, inode_of(8));
+  stale.looked_up(one, inode_of(1));
+  stale.looked_up(one, inode_of(8));
   EXPECT_FALSE(stale.comes_back(two, InodeId{8}));
   EXPECT_FALSE(stale.comes_back(one, InodeId{7}));
   EXPECT_TRUE(stale.comes_back(one, InodeId{8}));
@@ -171,7 +176,7 @@ TEST(StaleOpensTest, who_looked_a_name_up_comes_back_with_what_it_stands_for_and
   EXPECT_TRUE(stale.tell(one, node));
   stale.looked_up(one, std::nullopt);
   EXPECT_TRUE(stale.tell(one, node));
-  stale.looked_up(one, InodeId{7});
+  stale.looked_up(one, inode_of(7));
   EXPECT_TRUE(stale.tell(one, node));
 }
 

@@ -14,7 +14,7 @@ bool StaleOpens::tell(const Caller& caller, KernelNode node) {
   MutexLock lock(mutex_);
   if (auto told = told_.find(caller.pid); told != told_.end()) {
     const bool again =
-        told->second.node == node && told->second.looked_up == InodeId{} && now_ns - told->second.at_ns < kRememberedNs;
+        told->second.node == node && !told->second.looked_up && now_ns - told->second.at_ns < kRememberedNs;
     told_.erase(told);
     if (again) return false;
   }
@@ -25,25 +25,26 @@ bool StaleOpens::tell(const Caller& caller, KernelNode node) {
   return true;
 }
 
-void StaleOpens::looked_up(const Caller& caller, std::optional<InodeId> inode) {
+void StaleOpens::looked_up(const Caller& caller, const std::optional<Inode>& inode) {
   if (!any_) return;
   MutexLock lock(mutex_);
   auto told = told_.find(caller.pid);
   if (told == told_.end()) return;
   if (inode)
-    told->second.looked_up = *inode;
+    told->second.looked_up = inode;
   else
     told_.erase(told);
 }
 
-bool StaleOpens::comes_back(const Caller& caller, InodeId inode) {
-  if (!any_) return false;
+std::optional<Inode> StaleOpens::comes_back(const Caller& caller, InodeId inode) {
+  if (!any_) return std::nullopt;
   MutexLock lock(mutex_);
   auto told = told_.find(caller.pid);
-  if (told == told_.end() || told->second.looked_up != inode) return false;
+  if (told == told_.end() || !told->second.looked_up || told->second.looked_up->id != inode) return std::nullopt;
   const bool soon = clock_.monotonic_ns() - told->second.at_ns < kRememberedNs;
+  std::optional<Inode> looked_up = std::move(told->second.looked_up);
   told_.erase(told);
-  return soon;
+  return soon ? looked_up : std::nullopt;
 }
 
 }  // namespace weir::vfs

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/mutex.h"
+#include "model/inode.h"
 #include "vfs/types.h"
 
 namespace weir::vfs {
@@ -22,15 +23,15 @@ class StaleOpens {
   /// True: tell the caller so. False: it was told a moment ago.
   bool tell(const Caller& caller, KernelNode node);
   /// The caller looked a name up, which stands for `inode`, or for nothing.
-  void looked_up(const Caller& caller, std::optional<InodeId> inode);
-  /// The caller was told so, of any node id, and now opens what it looked up since. True once.
-  bool comes_back(const Caller& caller, InodeId inode);
+  void looked_up(const Caller& caller, const std::optional<Inode>& inode);
+  /// The caller was told so, of any node id, and now opens what it looked up since: as it was then. Once.
+  std::optional<Inode> comes_back(const Caller& caller, InodeId inode);
 
  private:
   struct Told {
     KernelNode node;
     int64_t at_ns = 0;
-    InodeId looked_up;  // since then; 0: nothing
+    std::optional<Inode> looked_up;  // since then
   };
 
   Clock& clock_;
