@@ -169,8 +169,8 @@ void see(Core& core, const Inode& inode) {
 Result<FoundToOpen> find_to_open(Core& core, const Caller& caller, KernelNode node) {
   Opening opening{caller, node, core.told_names.of(node.inode())};
   const auto& told = opening.told;
-  const std::optional<Inode> looked_up = core.stale_opens.comes_back(caller, node.inode());
-  opening.again = looked_up.has_value();
+  const auto [again, looked_up] = core.stale_opens.comes_back(caller, node.inode());
+  opening.again = again;
   ASSIGN_OR_RETURN(const meta::LookAgain look,
                    meta::look_again(core.volume, node.inode(), told ? told->names : std::vector<meta::NamePlace>()));
   // Without a name that is remembered it came by a descriptor, or the answer to a look-up took long to reach it.

@@ -162,22 +162,42 @@ TEST(StaleOpensTest, who_looked_a_name_up_comes_back_with_what_it_stands_for_and
   };
   const Caller one{.pid = 1}, two{.pid = 2};
   const KernelNode node = KernelNode::of(InodeId{7}, 0);
-  EXPECT_FALSE(stale.comes_back(one, InodeId{7}));
+  EXPECT_FALSE(stale.comes_back(one, InodeId{7}).again);
   EXPECT_TRUE(stale.tell(one, node));
-  EXPECT_FALSE(stale.comes_back(one, InodeId{7}));  // by a descriptor, maybe
+  EXPECT_FALSE(stale.comes_back(one, InodeId{7}).again);  // by a descriptor, maybe
   stale.looked_up(two, inode_of(8));
   stale.looked_up(one, inode_of(1));
   stale.looked_up(one, inode_of(8));
-  EXPECT_FALSE(stale.comes_back(two, InodeId{8}));
-  EXPECT_FALSE(stale.comes_back(one, InodeId{7}));
-  EXPECT_TRUE(stale.comes_back(one, InodeId{8}));
-  EXPECT_FALSE(stale.comes_back(one, InodeId{8}));
+  EXPECT_FALSE(stale.comes_back(two, InodeId{8}).again);
+  EXPECT_FALSE(stale.comes_back(one, InodeId{7}).again);
+  EXPECT_TRUE(stale.comes_back(one, InodeId{8}).again);
+  EXPECT_FALSE(stale.comes_back(one, InodeId{8}).again);
   // The same node id by another name later is told again.
   EXPECT_TRUE(stale.tell(one, node));
   stale.looked_up(one, std::nullopt);
   EXPECT_TRUE(stale.tell(one, node));
   stale.looked_up(one, inode_of(7));
   EXPECT_TRUE(stale.tell(one, node));
+}
+
+/// Threads that open one name at once wait for the one that looks it up.
+TEST(StaleOpensTest, what_another_thread_looked_up_is_come_back_with_too) {
+  testing::FakeClock clock;
+  StaleOpens stale(clock);
+  const Caller one{.pid = 1}, two{.pid = 2};
+  const auto inode_of = [](uint64_t id, uint64_t size) {
+    Inode inode;
+    inode.id = InodeId{id};
+    inode.size = size;
+    return std::optional(inode);
+  };
+  EXPECT_TRUE(stale.tell(one, KernelNode::of(InodeId{7}, 0)));
+  stale.looked_up(one, inode_of(8, 80));
+  stale.looked_up(two, inode_of(9, 90));
+  const auto back = stale.comes_back(one, InodeId{9});
+  EXPECT_TRUE(back.again);
+  ASSERT_TRUE(back.inode);
+  EXPECT_EQ(back.inode->size, 90u);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@ namespace {
 
 constexpr int64_t kRememberedNs = 1'000'000'000;
 constexpr size_t kThreads = 4096;
+constexpr size_t kInodes = 512;
 
 }  // namespace
 
@@ -28,23 +29,34 @@ bool StaleOpens::tell(const Caller& caller, KernelNode node) {
 void StaleOpens::looked_up(const Caller& caller, const std::optional<Inode>& inode) {
   if (!any_) return;
   MutexLock lock(mutex_);
+  if (inode) remember(*inode);
   auto told = told_.find(caller.pid);
   if (told == told_.end()) return;
   if (inode)
-    told->second.looked_up = inode;
+    told->second.looked_up = inode->id;
   else
     told_.erase(told);
 }
 
-std::optional<Inode> StaleOpens::comes_back(const Caller& caller, InodeId inode) {
-  if (!any_) return std::nullopt;
+void StaleOpens::remember(const Inode& inode) {
+  if (recent_.insert_or_assign(inode.id, inode).second) order_.push_back(inode.id);
+  if (order_.size() <= kInodes) return;
+  recent_.erase(order_.front());
+  order_.pop_front();
+}
+
+StaleOpens::ComesBack StaleOpens::comes_back(const Caller& caller, InodeId inode) {
+  if (!any_) return {};
   MutexLock lock(mutex_);
   auto told = told_.find(caller.pid);
-  if (told == told_.end() || !told->second.looked_up || told->second.looked_up->id != inode) return std::nullopt;
+  if (told == told_.end() || !told->second.looked_up) return {};
+  // By a descriptor, maybe: the kernel did not find this one under a name.
+  if (told->second.node.inode() == inode && told->second.looked_up != inode) return {};
   const bool soon = clock_.monotonic_ns() - told->second.at_ns < kRememberedNs;
-  std::optional<Inode> looked_up = std::move(told->second.looked_up);
   told_.erase(told);
-  return soon ? looked_up : std::nullopt;
+  if (!soon) return {};
+  auto found = recent_.find(inode);
+  return {true, found == recent_.end() ? std::nullopt : std::optional(found->second)};
 }
 
 }  // namespace weir::vfs

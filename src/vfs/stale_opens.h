@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <unordered_map>
 
@@ -24,20 +25,27 @@ class StaleOpens {
   bool tell(const Caller& caller, KernelNode node);
   /// The caller looked a name up, which stands for `inode`, or for nothing.
   void looked_up(const Caller& caller, const std::optional<Inode>& inode);
-  /// The caller was told so, of any node id, and now opens what it looked up since: as it was then. Once.
-  std::optional<Inode> comes_back(const Caller& caller, InodeId inode);
+  struct ComesBack {
+    bool again = false;            // it was told so, of any node id, and looked a name up since: true once
+    std::optional<Inode> inode{};  // as it was looked up, by this thread or another one that it waited for
+  };
+  ComesBack comes_back(const Caller& caller, InodeId inode);
 
  private:
+  void remember(const Inode& inode) REQUIRES(mutex_);
+
   struct Told {
     KernelNode node;
     int64_t at_ns = 0;
-    std::optional<Inode> looked_up;  // since then
+    std::optional<InodeId> looked_up;  // since then
   };
 
   Clock& clock_;
   std::atomic<bool> any_ = false;
   Mutex mutex_;
-  std::unordered_map<uint32_t, Told> told_ GUARDED_BY(mutex_);  // by thread
+  std::unordered_map<uint32_t, Told> told_ GUARDED_BY(mutex_);    // by thread
+  std::unordered_map<InodeId, Inode> recent_ GUARDED_BY(mutex_);  // looked up last
+  std::deque<InodeId> order_ GUARDED_BY(mutex_);                  // of these, the oldest first
 };
 
 }  // namespace weir::vfs
