@@ -24,6 +24,7 @@
 #include "fuse/device.h"
 #include "fuse/dispatcher.h"
 #include "fuse/kernel_cache.h"
+#include "kv/postgres/postgres_engine.h"
 #include "meta/slot_pool.h"
 #include "vfs/admin.h"
 #include "vfs/filesystem.h"
@@ -360,6 +361,8 @@ void Daemon::unmount_or_detach() {
 }
 
 Daemon::~Daemon() {
+  // Whoever waits for metadata now would hold up the end for as long as its server is away.
+  if (opened_) kv::stop_waiting_for_server(*opened_->engine);
   if (config_.metadata.embedded() && control_) remove_daemon_record(config_.metadata.directory);
   control_.reset();
   if (peering_) peering_->stop();

@@ -193,6 +193,22 @@ class DatabaseOutage(SystemTest):
                 self.wait_for_work(workers)
             self.end(volume, workers)
 
+    def test_a_volume_is_unmounted_while_the_server_is_away(self):
+        with PostgreSql() as database, SharedVolume(database, database.url()) as volume:
+            with open(os.path.join(volume.mount, "before"), "wb") as file:
+                file.write(b"content")
+            database.kill()
+            begun = time.monotonic()
+            run(harness.WEIR, "umount", volume.mount, timeout=120, check=False)
+            while os.path.ismount(volume.mount):
+                self.assertLess(time.monotonic() - begun, 60)
+                time.sleep(0.1)
+            database.start_again()
+            volume.up()
+            with open(os.path.join(volume.mount, "before"), "rb") as file:
+                self.assertEqual(file.read(), b"content")
+            volume.fsck()
+
     def test_the_standby_takes_over(self):
         replicated = {"synchronous_standby_names": "*", "synchronous_commit": "on"}
         with PostgreSql(settings=replicated) as primary, PostgreSql() as standby:

@@ -19,6 +19,7 @@ class PostgresEngine final : public Engine {
   std::unique_ptr<Transaction> begin() override { return std::make_unique<PostgresTransaction>(pool_, schema_); }
   // Every commit waited for the server's own log.
   Status barrier() override { return {}; }
+  void stop_waiting() { pool_.stop_waiting(); }
   Capabilities capabilities() const override {
     Capabilities capabilities;
     capabilities.shared = true;
@@ -40,6 +41,10 @@ Result<std::unique_ptr<Engine>> open_postgres(const std::string& url, bool creat
   auto engine = std::make_unique<PostgresEngine>(std::move(parsed));
   TRY(engine->set_up(create, layout));
   return engine;
+}
+
+void stop_waiting_for_server(Engine& engine) {
+  if (auto* postgres = dynamic_cast<PostgresEngine*>(&engine)) postgres->stop_waiting();
 }
 
 }  // namespace weir::kv

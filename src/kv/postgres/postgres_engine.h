@@ -10,4 +10,8 @@ namespace weir::kv {
 /// as far as the server is set up to be. Errors as open_engine() says; they name host and database, never the password.
 Result<std::unique_ptr<Engine>> open_postgres(const std::string& url, bool create, const Layout& layout = {});
 
+/// The process is about to end: who waits for a server that is out of reach fails now, and nobody waits from now on.
+/// Nothing for other engines, which have no server.
+void stop_waiting_for_server(Engine& engine);
+
 }  // namespace weir::kv

@@ -257,6 +257,19 @@ TEST_F(PostgresEngine, a_commit_whose_reply_is_lost_may_have_been_committed) {
   EXPECT_EQ(text(*engine, "another"), "value");
 }
 
+TEST_F(PostgresEngine, nobody_waits_any_more_for_a_server_when_the_process_is_about_to_end) {
+  auto engine = open(true);
+  ASSERT_TRUE(server_->kill());
+  std::vector<std::thread> waiting;
+  for (size_t i = 0; i < 2 * limits::kPostgresConnections; ++i)
+    waiting.emplace_back([&] { EXPECT_EQ(outcome(engine->begin()->get("key")), "unavailable"); });
+  sleep_ms(400);
+  stop_waiting_for_server(*engine);
+  for (std::thread& thread : waiting) thread.join();
+  EXPECT_EQ(outcome(put(*engine, "key", "value")), "unavailable");
+  ASSERT_TRUE(server_->start_again());
+}
+
 TEST_F(PostgresEngine, a_server_that_is_not_there_at_first_is_not_waited_for) {
   open(true);
   ASSERT_TRUE(server_->kill());

@@ -49,6 +49,13 @@ Result<std::unique_ptr<PostgresConnection>> PostgresPool::take(Use use) {
   return std::unique_ptr<PostgresConnection>();
 }
 
+void PostgresPool::stop_waiting() {
+  // Who tries to connect looks at this between two attempts.
+  patient_ = false;
+  MutexLock lock(mutex_);
+  returned_.notify_all();
+}
+
 int64_t PostgresPool::checkout_limit_ms() const {
   return patient_ && out_of_reach_since_ns_ != 0 ? limits::kOutageMs : limits::kPostgresCheckoutMs;
 }

@@ -49,6 +49,8 @@ class PostgresPool {
   Result<Lease> checkout(Use use = Use::kCall);
   /// From now on who needs the server waits for it, since it was there.
   void be_patient() { patient_ = true; }
+  /// Nobody waits any more, and nobody will.
+  void stop_waiting();
   const PostgresUrl& url() const { return url_; }
 
  private:
