@@ -12,16 +12,25 @@ PeerClient::PeerClient(NodeId self, PeerKey key, FindPeer find, Clock& clock, Ra
 
 Result<bool> PeerClient::chunk(NodeId node, const ChunkId& id, std::span<char> buffer, const http::Patience& patience) {
   const std::string target = fmt::format("{}{}?length={}", kChunksPrefix, id.hex(), buffer.size());
+  auto found = chunk_at(node, target, buffer, patience);
+  // The other side may remember sums that are wrong themselves.
+  if (!found && found.error().code == Code::kCorrupt) found = chunk_at(node, target + "&again=1", buffer, patience);
+  if (!found && found.error().code == Code::kCorrupt)
+    return error(Code::kCorrupt, "chunk {} came from {} with wrong bytes", id.hex(), describe(node, find_(node)));
+  return found;
+}
+
+Result<bool> PeerClient::chunk_at(NodeId node, std::string_view target, std::span<char> buffer,
+                                  const http::Patience& patience) {
   ASSIGN_OR_RETURN(http::Reply reply, ask(node, {"GET", target, {}, ""}, buffer, patience));
   if (reply.status == 404) return false;
   if (reply.status != 200)
-    return error(Code::kUnavailable, "{} answered {} for chunk {}", describe(node, find_(node)), reply.status,
-                 id.hex());
+    return error(Code::kUnavailable, "{} answered {} for a chunk", describe(node, find_(node)), reply.status);
   auto sums = reply.headers.find(kSumsHeader);
   const std::string_view bytes(buffer.data(), buffer.size());
   if (!reply.in_buffer || sums == reply.headers.end() || !sums_match(sums->second, bytes)) {
     ++counters_.wrong_sums;
-    return error(Code::kCorrupt, "chunk {} came from {} with wrong bytes", id.hex(), describe(node, find_(node)));
+    return error(Code::kCorrupt, "wrong bytes");
   }
   ++counters_.chunks;
   counters_.bytes += buffer.size();

@@ -55,6 +55,7 @@ class PeerClient {
     Breaker breaker;
   };
 
+  Result<bool> chunk_at(NodeId node, std::string_view target, std::span<char> buffer, const http::Patience& patience);
   Result<http::Reply> ask(NodeId node, const http::Ask& ask, std::span<char> buffer, const http::Patience& patience);
   Result<http::Reply> ask_once(const Peer& peer, const http::Ask& ask, std::span<char> buffer,
                                const http::Patience& patience, bool may_reuse, bool& again);

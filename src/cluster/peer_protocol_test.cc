@@ -1,7 +1,9 @@
+#include <fcntl.h>
 #include <gtest/gtest.h>
 
 #include <string>
 
+#include "base/io.h"
 #include "base/limits.h"
 #include "base/sha256.h"
 #include "cluster/chunk_sums.h"
@@ -184,10 +186,26 @@ TEST_F(PeerProtocolTest, AByteChangedOnTheWireIsFoundAndTheChunkComesAgain) {
   auto wire = put_wire();
   wire->changed_replies = 1;
   std::string first(limits::kChunkBytes, '\0');
+  EXPECT_TRUE(fetch(manifest_->chunks[0], first).value());
+  EXPECT_EQ(chunk_id_of(first), manifest_->chunks[0]);
+  EXPECT_EQ(one_->client->counters().wrong_sums, 1u);
+  wire->changed_replies = 2;
   auto got = fetch(manifest_->chunks[0], first);
   ASSERT_FALSE(got);
   EXPECT_EQ(got.error().code, Code::kCorrupt);
-  EXPECT_EQ(one_->client->counters().wrong_sums, 1u);
+  EXPECT_EQ(one_->client->counters().wrong_sums, 3u);
+}
+
+TEST_F(PeerProtocolTest, SumsThatWereMadeOfAMisreadChunkAreMadeAnew) {
+  // The disk gives wrong bytes once, when the sums are made.
+  auto place = two_->cache->chunk_file(manifest_->chunks[0]).value().value();
+  const std::string path = fmt::format("/proc/self/fd/{}", place.file.get());
+  auto writable = io::open_file(path, O_RDWR).value();
+  std::string first(limits::kChunkBytes, '\0');
+  ASSERT_TRUE(io::write_at(writable.get(), "misread", place.offset + 1000));
+  EXPECT_TRUE(fetch(manifest_->chunks[0], first).value());
+  EXPECT_NE(chunk_id_of(first), manifest_->chunks[0]);
+  ASSERT_TRUE(io::write_at(writable.get(), bytes_.substr(1000, 7), place.offset + 1000));
   EXPECT_TRUE(fetch(manifest_->chunks[0], first).value());
   EXPECT_EQ(chunk_id_of(first), manifest_->chunks[0]);
 }

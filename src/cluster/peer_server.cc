@@ -22,9 +22,13 @@ std::string header_text(const http::Request& request, std::string_view name) {
   return std::string(request.header(name).value_or(""));
 }
 
+/// What came was wrong the last time.
+constexpr std::string_view kAgain = "&again=1";
+
 /// The N of "?length=N".
 std::optional<uint64_t> length_of(std::string_view target) {
   constexpr std::string_view kLength = "?length=";
+  if (target.ends_with(kAgain)) target.remove_suffix(kAgain.size());
   const size_t query = target.find('?');
   if (query == std::string_view::npos || !target.substr(query).starts_with(kLength)) return std::nullopt;
   auto length = number_of(target.substr(query + kLength.size()));
@@ -114,6 +118,7 @@ http::Response PeerServer::chunk(const http::Request& request) {
   auto id = ChunkId::from_hex(request.path.substr(kChunksPrefix.size()));
   auto length = length_of(request.target);
   if (!id || id->is_zero() || !length) return http::Response::text(400, "a chunk has an id and a length");
+  if (request.target.ends_with(kAgain)) sums_.erase(*id);
   if (*length > limits::kSmallContentBytes) {
     auto found = cache_.chunk_file(*id);
     if (!found) log::warning("cannot look for chunk {}: {}", id->hex(), found.error().what);
