@@ -30,8 +30,11 @@ Result<Attributes> Filesystem::get_attributes(KernelNode node) {
   const uint64_t begun = core_->publications;
   auto inode = meta::get_inode(core_->volume, node.inode());
   if (!inode && inode.error().code == Code::kNotFound) {
-    // Another node removed it, and here it is open.
-    if (auto shown = core_->attributes_shown(node)) return *shown;
+    // Another node removed it, and here it is open, or about to be: then open() finds out.
+    if (auto shown = core_->attributes_shown(node)) {
+      shown->fleeting = true;
+      return *shown;
+    }
   }
   if (!inode) return Failure(inode.error());
   if (core_->shared) see(*core_, *inode);
@@ -72,6 +75,10 @@ Result<Attributes> Filesystem::set_attributes(const Caller& caller, KernelNode n
                              : Result<Inode>(Failure(done.error()));
   Result<Attributes> attributes = inode ? Result<Attributes>(core_->attributes_of(*inode, begun, node))
                                         : Result<Attributes>(Failure(inode.error()));
+  if (!attributes && attributes.error().code == Code::kNotFound && file) {
+    // Another node removed it, and here it goes on.
+    if (auto shown = core_->attributes_shown(node)) attributes = *shown;
+  }
   if (attributes) attributes->fleeting = core_->is_former(node);
   core_->let_go(std::move(file));
   return attributes;

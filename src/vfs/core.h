@@ -56,7 +56,8 @@ class Core {
   Entry entry_of(const Inode& inode, uint64_t begun, InodeId parent, std::string_view name);
   /// The same without a name.
   Entry entry_of(const Inode& inode, uint64_t begun);
-  /// What the node id's open file showed last; nothing if it is not open. Of an inode that another node removed.
+  /// Of an inode that another node removed: what the node id's open file shows, or, not open, what the kernel was told
+  /// of it and may still go by. Nothing otherwise.
   std::optional<Attributes> attributes_shown(KernelNode node);
   /// Where a draft that begins now keeps its bytes.
   Draft::Place draft_place(InodeId inode) { return {cache, *memory, inode, volume.membership().fencings}; }

@@ -49,6 +49,9 @@ Status sync_here(Core& core, File& file) {
   return sync_published(core, file);
 }
 
+/// Who only reads has nothing to do with what others write and may not be through with.
+bool changes(const Handle& handle) { return handle.writable() || (handle.flags & O_TRUNC) != 0; }
+
 }  // namespace
 
 // What the kernel calls an open for execve(2), among the flags of open(2) (include/linux/fs.h, FMODE_EXEC).
@@ -217,11 +220,12 @@ bool Filesystem::flush_is_long(HandleId id) {
 
 Status Filesystem::flush(const Caller& /*caller*/, HandleId id, uint64_t lock_owner) {
   ASSIGN_OR_RETURN(auto handle, core_->handles.find(id));
-  Status published = publish(*core_, {}, *handle->file);
+  // What was written under a lock is published before it is free, by whichever descriptor it goes.
+  const bool unlocks = core_->locks.holds_any(handle->file->id, LockKind::kPosix, lock_owner);
+  Status published = changes(*handle) || unlocks ? publish(*core_, {}, *handle->file) : Status();
   core_->locks.release_owner(handle->file->id, LockKind::kPosix, lock_owner);
-  // What others wrote and could not be published is tried again; a reader has nothing to do with it.
-  const bool changes = handle->writable() || (handle->flags & O_TRUNC) != 0;
-  return changes ? published : Status();
+  // A reader is not told what is wrong with what others wrote.
+  return changes(*handle) ? published : Status();
 }
 
 void Filesystem::release(const Caller& /*caller*/, HandleId id, std::optional<uint64_t> flock_owner) {
@@ -229,7 +233,8 @@ void Filesystem::release(const Caller& /*caller*/, HandleId id, std::optional<ui
   if (!handle) return;
   File& file = *(*handle)->file;
   // A store through a mapping may have come after the last flush.
-  Status published = publish(*core_, {}, file);
+  const bool publishes = changes(**handle) || flock_owner;
+  Status published = publishes ? publish(*core_, {}, file) : Status();
   if (flock_owner) core_->locks.release_owner(file.id, LockKind::kFlock, *flock_owner);
   // Only now: a successor that finds the handle does all of this again.
   auto removed = core_->handles.remove(id);
