@@ -183,6 +183,17 @@ Status show_to(Core& core, File& file, const std::vector<uint16_t>& epochs) {
   return extended;
 }
 
+void show_size(Core& core, KernelNode node, uint64_t size) {
+  KernelCache* kernel = core.kernel_cache;
+  if (kernel == nullptr) return;
+  // Whatever byte is told: the page goes before anybody can see it.
+  if (size > 0) kernel->extend(node, size - 1, '\0');
+  kernel->drop_content(node);
+  if (!kernel->drain_for(kShowMs))
+    log::warning("the kernel takes no notifications, so mappings of inode {} may not reach its end",
+                 node.inode().value);
+}
+
 void show_change(Core& core, File& file, uint16_t epoch) {
   std::vector<uint16_t> others;
   {

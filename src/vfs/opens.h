@@ -17,6 +17,8 @@ Result<Opened> begin_open(Core& core, const Caller& caller, const Handle& handle
 void show_change(Core& core, File& file, uint16_t epoch);
 /// The kernel has the right size and no pages of the file by these epochs' node ids when it returns. As above.
 Status show_to(Core& core, File& file, const std::vector<uint16_t>& epochs);
+/// The same for one node id that nobody has open, of content of `size` bytes: brings none of them.
+void show_size(Core& core, KernelNode node, uint64_t size);
 /// Readers see the file of the published image itself, by a descriptor or by a mapping that is left of one.
 bool is_shown(Core& core, File& file) REQUIRES(file.mutex);
 /// The descriptor is closed. Busy: the file has a live draft that the janitor must settle later.
