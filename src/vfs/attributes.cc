@@ -30,7 +30,7 @@ Result<Attributes> Filesystem::get_attributes(KernelNode node) {
   const uint64_t begun = core_->publications;
   auto inode = meta::get_inode(core_->volume, node.inode());
   if (!inode && inode.error().code == Code::kNotFound) {
-    // Another node removed it, and here it is open, or about to be: then open() finds out.
+    // Another node removed it, and here it is open.
     if (auto shown = core_->attributes_shown(node)) {
       shown->fleeting = true;
       return *shown;

@@ -157,7 +157,7 @@ Entry Core::entry_of(const Inode& inode, uint64_t begun) {
 Entry Core::entry_of(const Inode& inode, uint64_t begun, InodeId parent, std::string_view name) {
   Entry entry = entry_of(inode, begun);
   if (shared && inode.type == FileType::kFile)
-    entry.fleeting = !told_names.tell(entry.attributes, inode.generation, parent, name);
+    entry.fleeting = !told_names.tell(inode.id, inode.generation, parent, name);
   return entry;
 }
 
@@ -186,9 +186,8 @@ Attributes Core::attributes_of(const Inode& inode, uint64_t begun, KernelNode no
 }
 
 std::optional<Attributes> Core::attributes_shown(KernelNode node) {
-  if (!shared) return std::nullopt;
-  FileRef file = files.find(node);
-  if (!file) return told_names.attributes_of(node.inode());
+  FileRef file = shared ? files.find(node) : FileRef();
+  if (!file) return std::nullopt;
   std::optional<Attributes> attributes;
   {
     MutexLock lock(file->mutex);

@@ -88,7 +88,7 @@ Result<CreatedFile> Filesystem::create(const Caller& caller, KernelNode parent, 
   if (!made) return Failure(made.error());
   ASSIGN_OR_RETURN(CreatedFile created, open_new(caller, *made, open_flags));
   if (!core_->shared) return created;
-  created.entry.fleeting = !core_->told_names.tell(created.entry.attributes, made->generation, parent.inode(), name);
+  created.entry.fleeting = !core_->told_names.tell(made->id, made->generation, parent.inode(), name);
   note_name(*core_, made->id, parent.inode(), name);
   return created;
 }

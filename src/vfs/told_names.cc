@@ -50,8 +50,7 @@ bool ToldNames::add(Told& told, meta::NamePlace place) const {
   return true;
 }
 
-bool ToldNames::tell(const Attributes& attributes, uint64_t generation, InodeId parent, std::string_view name) {
-  const InodeId inode = attributes.inode;
+bool ToldNames::tell(InodeId inode, uint64_t generation, InodeId parent, std::string_view name) {
   Shard& shard = shard_of(inode);
   MutexLock lock(shard.mutex);
   make_room(shard);
@@ -68,7 +67,6 @@ bool ToldNames::tell(const Attributes& attributes, uint64_t generation, InodeId 
   const int64_t now_ns = clock_.monotonic_ns();
   if (told.generation != generation && now_ns - told.at_ns < kAnswersNs) told.mixed_ns = now_ns;
   told.at_ns = now_ns;
-  told.attributes = attributes;
   told.generation = std::max(told.generation, generation);
   return add(told, {parent, std::string(name)});
 }
@@ -85,12 +83,6 @@ std::optional<ToldNames::Told> ToldNames::of(InodeId inode) const {
       return told;
     }
   return std::nullopt;
-}
-
-std::optional<Attributes> ToldNames::attributes_of(InodeId inode) const {
-  const auto told = of(inode);
-  if (!told || told->names.empty() || clock_.monotonic_ns() - told->at_ns > lifetime_ns_) return std::nullopt;
-  return told->attributes;
 }
 
 void ToldNames::forget(InodeId inode, InodeId parent, std::string_view name) {

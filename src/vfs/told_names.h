@@ -10,7 +10,6 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "meta/look_again.h"
-#include "vfs/types.h"
 
 namespace weir::vfs {
 
@@ -23,13 +22,10 @@ class ToldNames {
   ToldNames(Clock& clock, int64_t lifetime_ms) : clock_(clock), lifetime_ns_(lifetime_ms * 1'000'000) {}
 
   /// False: there is no room to remember it, so the kernel must not go by it.
-  bool tell(const Attributes& attributes, uint64_t generation, InodeId parent, std::string_view name);
-  /// What the kernel was told of the inode, by a name, if it may still go by it.
-  std::optional<Attributes> attributes_of(InodeId inode) const;
+  bool tell(InodeId inode, uint64_t generation, InodeId parent, std::string_view name);
   struct Told {
     std::vector<meta::NamePlace> names;
     std::vector<int64_t> times_ns;  // of each name, when it was told last
-    Attributes attributes;          // the last ones
     uint64_t generation = 0;        // 0: of several at about the same time
     int64_t at_ns = 0;              // the last time
     int64_t mixed_ns = 0;           // when it was told of another generation than before
