@@ -70,6 +70,15 @@ Result<std::unique_ptr<ObjectStore>> open_store(std::string_view url, std::strin
   return DirectoryStore::open(path, marker, clock);
 }
 
+Result<std::unique_ptr<ObjectStore>> resume_store(std::string_view url, std::string_view marker, const Clock& clock) {
+  if (is_s3(url)) {
+    ASSIGN_OR_RETURN(auto client, s3_client(url, clock));
+    return S3Store::resume(std::move(client), marker, clock);
+  }
+  ASSIGN_OR_RETURN(std::string path, store_path(url));
+  return DirectoryStore::resume(path, marker);
+}
+
 Result<std::optional<Bytes>> read_store_marker(std::string_view url) {
   if (is_s3(url)) {
     SystemClock clock;

@@ -25,6 +25,10 @@ Result<std::unique_ptr<ObjectStore>> create_store(std::string_view url, std::str
 /// Opens a store made before. Unavailable: it is not there now. Invalid: its marker is another's.
 Result<std::unique_ptr<ObjectStore>> open_store(std::string_view url, std::string_view marker, const Clock& clock);
 
+/// The same for a process that goes on after another one which had it open. The store may be out of reach: its marker
+/// is looked at before the first change, as it is anyway.
+Result<std::unique_ptr<ObjectStore>> resume_store(std::string_view url, std::string_view marker, const Clock& clock);
+
 /// Nothing when there is no store yet.
 Result<std::optional<Bytes>> read_store_marker(std::string_view url);
 

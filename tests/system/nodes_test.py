@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 import time
 
@@ -29,6 +30,23 @@ class Nodes(FleetTest):
             a.umount()
             found = json.loads(b.weir("fsck", b.mount_point, "--json").stdout)
             self.assertEqual((found["problems"], found["unstored_elsewhere"]), ([], 1))
+
+    def test_a_daemon_that_dies_while_the_store_is_away_comes_back(self):
+        """It looked for the store before it served: every call hung until the store was back."""
+        with Fleet(1, store=FaultServer) as fleet:
+            node = fleet.nodes[0]
+            write(node.path("before"), b"b" * 100_000)
+            node.status()
+            node.cut_from_store()
+            daemon = node.pids[0]
+            os.kill(daemon, signal.SIGKILL)
+            write(node.path("after"), b"a" * 100_000)
+            self.assertEqual(read(node.path("before")), b"b" * 100_000)
+            self.assertNotEqual(node.status()["pid"], daemon)
+            node.heal()
+            node.sync("--to", "stored")
+            fleet.umount()
+            fleet.fsck()
 
     def test_one_cache_directory_is_one_node(self):
         with Fleet(2) as fleet:

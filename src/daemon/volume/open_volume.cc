@@ -60,9 +60,11 @@ Result<Place> shared_place(kv::Engine& engine, const OpenRequest& request, const
   return Place{node, directory, passing};
 }
 
-Status open_object_store(OpenedVolume& opened) {
+/// Of a mount that goes on, the store may be out of reach just now.
+Status open_object_store(OpenedVolume& opened, bool goes_on) {
   const VolumeSettings& settings = opened.volume->settings();
-  auto store = object::open_store(settings.store_url, store_marker(settings), opened.clock);
+  const auto open = goes_on ? object::resume_store : object::open_store;
+  auto store = open(settings.store_url, store_marker(settings), opened.clock);
   if (!store) return error(store.error().code, "cannot open the volume's object store: {}", store.error().what);
   opened.plain_store = std::move(*store);
   opened.store = std::make_unique<object::RetryingStore>(*opened.plain_store, opened.clock, opened.random);
@@ -112,7 +114,7 @@ Result<std::unique_ptr<OpenedVolume>> open_volume(const OpenRequest& request) {
   ASSIGN_OR_RETURN(opened->lease, NodeLease::take(*opened->engine, wanted, opened->clock, opened->random));
   ASSIGN_OR_RETURN(opened->volume, meta::Volume::open(*opened->engine, place.node, opened->clock, opened->random));
   opened->lease->guard(*opened->volume, [counted = opened.get()] { ++counted->rejoins; });
-  TRY(open_object_store(*opened));
+  TRY(open_object_store(*opened, request.goes_on));
   return opened;
 }
 

@@ -27,6 +27,8 @@ class DirectoryStore : public ObjectStore {
   /// Removes temporary files that are older than limits::kStoreTemporaryAgeMs.
   static Result<std::unique_ptr<DirectoryStore>> open(const std::string& path, std::string_view marker,
                                                       const Clock& clock);
+  /// Looks at nothing yet: whoever had it open before found the marker there.
+  static std::unique_ptr<DirectoryStore> resume(const std::string& path, std::string_view marker);
   /// Nothing when the directory is absent or has no marker.
   static Result<std::optional<Bytes>> read_marker(const std::string& path);
   /// Puts another marker in the place of its own, and is of no more use then.

@@ -40,6 +40,10 @@ Result<std::unique_ptr<DirectoryStore>> DirectoryStore::open(const std::string& 
   return store;
 }
 
+std::unique_ptr<DirectoryStore> DirectoryStore::resume(const std::string& path, std::string_view marker) {
+  return std::unique_ptr<DirectoryStore>(new DirectoryStore(path, marker));
+}
+
 Result<std::optional<Bytes>> DirectoryStore::read_marker(const std::string& path) {
   auto root = io::open_file(path, O_RDONLY | O_DIRECTORY);
   if (!root && root.error().code == Code::kNotFound) return std::nullopt;

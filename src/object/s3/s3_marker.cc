@@ -40,6 +40,11 @@ Result<std::unique_ptr<S3Store>> S3Store::open(std::unique_ptr<S3Client> client,
   return store;
 }
 
+std::unique_ptr<S3Store> S3Store::resume(std::unique_ptr<S3Client> client, std::string_view marker,
+                                         const Clock& clock) {
+  return std::unique_ptr<S3Store>(new S3Store(std::move(client), marker, clock));
+}
+
 Result<std::optional<Bytes>> S3Store::read_marker(std::unique_ptr<S3Client> client, const Clock& clock) {
   return S3Store(std::move(client), "", clock).load_marker();
 }

@@ -24,6 +24,8 @@ class S3Store : public ObjectStore {
   /// Unavailable: the store or its marker is not there. Invalid: the marker is another's, or the bucket does not exist.
   static Result<std::unique_ptr<S3Store>> open(std::unique_ptr<S3Client> client, std::string_view marker,
                                                const Clock& clock);
+  /// Looks at nothing yet: whoever had it open before found the marker there.
+  static std::unique_ptr<S3Store> resume(std::unique_ptr<S3Client> client, std::string_view marker, const Clock& clock);
   /// Nothing when there is no marker.
   static Result<std::optional<Bytes>> read_marker(std::unique_ptr<S3Client> client, const Clock& clock);
 
