@@ -59,6 +59,17 @@ inline constexpr int64_t kPostgresReplyMs = 20'000;      // the client gives the
 inline constexpr int64_t kPostgresFencerWaitMs = 500;    // one that holds a fence waits for a row, then conflicts
 inline constexpr int64_t kPostgresFenceIdleMs = 60'000;  // the server ends a fencing transaction nobody uses
 
+// Locks across nodes (docs/data-model.md, "Locks").
+inline constexpr size_t kLocksOfFile = 16384;        // held and waited for in one file; then ENOLCK
+inline constexpr size_t kLockPartBytes = 60u << 10;  // of one `K` row
+inline constexpr size_t kLockThreads = 8;            // for those that take shared locks
+inline constexpr size_t kLockQueue = 16384;          // locks to be taken or looked at
+inline constexpr int64_t kLockPollMs = 2000;         // between looks at the rows that are waited for
+inline constexpr int64_t kLockCircleMs = 200;        // a wait of this length is looked at for a circle
+inline constexpr size_t kLockCircleOwners = 65536;   // looked at for one circle
+inline constexpr size_t kLockCirclesAtOnce = 16;     // of waits that one poll looks at
+inline constexpr int kLockLooks = 100;               // at a table of several rows, until they go together
+
 // Kernel channel.
 inline constexpr size_t kFuseIoBytes = 1u << 20;                       // one READ or WRITE
 inline constexpr size_t kFuseRequestBytes = kFuseIoBytes + 64 * 1024;  // with headers, and for the longest setxattr

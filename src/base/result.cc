@@ -29,6 +29,7 @@ std::string_view code_name(Code code) {
     case Code::kTextBusy: return "text_busy";
     case Code::kWouldBlock: return "would_block";
     case Code::kDeadlock: return "deadlock";
+    case Code::kNoLocks: return "no_locks";
     case Code::kInterrupted: return "interrupted";
     case Code::kNoDevice: return "no_device";
     case Code::kBadHandle: return "bad_handle";
@@ -69,6 +70,7 @@ Code code_of_errno(int saved_errno) {
     case ETXTBSY: return Code::kTextBusy;
     case EAGAIN: return Code::kWouldBlock;
     case EDEADLK: return Code::kDeadlock;
+    case ENOLCK: return Code::kNoLocks;
     case EINTR: return Code::kInterrupted;
     case ENXIO: return Code::kNoDevice;
     case EBADF: return Code::kBadHandle;

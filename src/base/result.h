@@ -32,6 +32,7 @@ enum class Code {
   kTextBusy,        // a running executable
   kWouldBlock,      // a lock is held by another (EAGAIN)
   kDeadlock,        // waiting would never end (EDEADLK)
+  kNoLocks,         // no more locks are kept of this file (ENOLCK)
   kInterrupted,     // the caller was interrupted by a signal
   kNoDevice,        // no such hole or data, no such handle (ENXIO)
   kBadHandle,       // handle is unknown or of the wrong mode (EBADF)

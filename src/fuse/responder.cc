@@ -32,6 +32,7 @@ int errno_of_code(Code code) {
     case Code::kTextBusy: return ETXTBSY;
     case Code::kWouldBlock: return EAGAIN;
     case Code::kDeadlock: return EDEADLK;
+    case Code::kNoLocks: return ENOLCK;
     case Code::kInterrupted: return EINTR;
     case Code::kNoDevice: return ENXIO;
     case Code::kBadHandle: return EBADF;

@@ -3,14 +3,15 @@
 #include "meta/check_content.h"
 #include "meta/check_context.h"
 #include "meta/check_tree.h"
+#include "meta/lock_row.h"
 
 namespace weir::meta {
 
 namespace {
 
 /// Tags of later parts of Weir, whose rows are none of this check's business.
-constexpr std::string_view kForeignTags = "NnKSv";
-constexpr std::string_view kOwnTags = "IDTXMCRHBOQYAF";
+constexpr std::string_view kForeignTags = "NnSv";
+constexpr std::string_view kOwnTags = "IDTXMCRHBOQYAFK";
 
 Status check_inode_rows(CheckContext& context, TreeCheck& tree, ContentCheck& content) {
   return context.for_each(keys::all_of(keys::kInode), [&](const kv::KeyValue& row) -> Status {
@@ -30,6 +31,11 @@ Status check_other_rows(CheckContext& context) {
   TRY(context.for_each_decoded<SlotRow>(keys::kSlot, [](const kv::KeyValue&, const SlotRow&) { return Status(); }));
   TRY(context.for_each_decoded<CounterRow>(keys::kCounter,
                                            [](const kv::KeyValue&, const CounterRow&) { return Status(); }));
+  TRY(context.for_each(keys::all_of(keys::kLocks), [&](const kv::KeyValue& row) -> Status {
+    auto key = keys::parse_locks(row.key);
+    auto parts = key ? LockRow::count_parts(row.bytes) : Result<uint32_t>(Failure(key.error()));
+    return parts ? Status() : context.found_undecodable(row, parts.error());
+  }));
   // Between the tags in use there is nothing.
   for (int tag = 0; tag < 256; ++tag) {
     const char letter = static_cast<char>(tag);

@@ -57,6 +57,7 @@ Bytes node(NodeId node) { return std::move(start(kNode).u32(node.value)).take();
 Bytes lease(NodeId node) { return std::move(start(kLease).u32(node.value)).take(); }
 Bytes counter(CounterKind kind) { return std::move(start(kCounter).u8(static_cast<uint8_t>(kind))).take(); }
 Bytes collector() { return std::move(start(kCollector)).take(); }
+Bytes locks(InodeId inode, uint32_t part) { return std::move(start(kLocks).u64(inode.value).u32(part)).take(); }
 Bytes settings() { return std::move(start(kSettings)).take(); }
 
 kv::Layout layout() { return {Bytes{kDelta, kDuty, kBuild, kOrphan, kQueue, kSlot, kLease, kPin, 'K'}}; }
@@ -85,6 +86,15 @@ kv::KeyRange behind(const kv::KeyRange& range, std::string_view key) {
   rest.begin.push_back('\0');  // the least key above
   rest.end = range.end;
   return rest;
+}
+
+Result<LocksKey> parse_locks(std::string_view key) {
+  Decoder decoder = parts_of(key);
+  LocksKey parts;
+  parts.inode.value = decoder.u64();
+  parts.part = decoder.u32();
+  TRY(finish(decoder, key));
+  return parts;
 }
 
 Result<uint64_t> parse_number(std::string_view key) {

@@ -31,6 +31,7 @@ enum Tag : char {
   kLease = 'n',      // node                         -> LeaseRow
   kCollector = 'W',  //                              -> CollectorRow
   kCounter = 'A',    // CounterKind                  -> CounterRow
+  kLocks = 'K',      // inode, part                  -> part of LockTableRow
   kSettings = 'F',   //                              -> VolumeSettings
 };
 
@@ -62,6 +63,8 @@ Bytes node(NodeId node);
 Bytes lease(NodeId node);
 Bytes collector();
 Bytes counter(CounterKind kind);
+/// Part 0 is there while anything is locked or waited for.
+Bytes locks(InodeId inode, uint32_t part);
 Bytes settings();
 
 /// What an engine is told when a volume is made: rows that change with every operation or are gone soon (`K` is
@@ -120,6 +123,11 @@ struct QueueKey {
   uint64_t due_ms = 0;
   uint64_t serial = 0;
 };
+struct LocksKey {
+  InodeId inode;
+  uint32_t part = 0;
+};
+Result<LocksKey> parse_locks(std::string_view key);
 Result<uint64_t> parse_number(std::string_view key);  // I, M
 Result<NodeId> parse_node(std::string_view key);      // N, n
 Result<PairKey> parse_pair(std::string_view key);

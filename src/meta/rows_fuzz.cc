@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "meta/acl.h"
 #include "meta/keys.h"
+#include "meta/lock_row.h"
 #include "meta/new_inode.h"
 
 namespace {
@@ -53,6 +54,7 @@ void parse_key(std::string_view input) {
   if (auto key = keys::parse_queue(input)) {
     CHECK(keys::queue(key->queue_class, key->due_ms, key->serial).substr(1) == input.substr(1));
   }
+  if (auto key = keys::parse_locks(input)) CHECK(keys::locks(key->inode, key->part).substr(1) == input.substr(1));
 }
 
 void parse_reply(std::string_view input) {
@@ -60,12 +62,22 @@ void parse_reply(std::string_view input) {
   if (inode) CHECK(encode_reply(*inode) == input);
 }
 
+/// A table of one part.
+void parse_locks(std::string_view input) {
+  auto row = LockRow::decode({input});
+  if (!row) return;
+  const std::vector<Bytes> parts = row->encode(1);
+  auto again = LockRow::decode({parts.begin(), parts.end()});
+  CHECK(row->empty() || (again.has_value() && again->held == row->held && again->waiting == row->waiting));
+  (void)row->grant();
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const std::string_view input(reinterpret_cast<const char*>(data + 1), size - 1);
-  switch (data[0] % 12) {
+  switch (data[0] % 13) {
     case 0: decode<XattrRow>(input); break;
     case 1: decode<PageRow>(input); break;
     case 2: decode<ReferenceRow>(input); break;
@@ -77,7 +89,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     case 8: parse_acl(input); break;
     case 9: parse_key(input); break;
     case 10: decode<PinRow>(input); break;
-    default: parse_reply(input); break;
+    case 11: parse_reply(input); break;
+    default: parse_locks(input); break;
   }
   return 0;
 }

@@ -9,19 +9,8 @@
 
 namespace weir::vfs {
 
-namespace {
-
-bool overlap(const Lock& a, const Lock& b) { return a.first <= b.last && b.first <= a.last; }
-bool adjacent_or_overlap(const Lock& a, const Lock& b) {
-  return (a.first == 0 || a.first - 1 <= b.last) && (b.first == 0 || b.first - 1 <= a.last);
-}
-
-}  // namespace
-
 bool LockTable::conflicts(const Lock& held, const Lock& wanted) {
-  if (held.kind != wanted.kind || held.owner == wanted.owner || wanted.type == LockType::kNone) return false;
-  if (held.type == LockType::kRead && wanted.type == LockType::kRead) return false;
-  return overlap(held, wanted);
+  return held.owner != wanted.owner && exclude(held, wanted);
 }
 
 const Lock* LockTable::find_conflict(const State& state, const Lock& wanted) {
@@ -71,7 +60,7 @@ void LockTable::apply(InodeId inode, State& state, const Lock& wanted) {
   Lock merged = wanted;
   for (const Held& held : state.held) {
     bool mine = held.kind == wanted.kind && held.owner == wanted.owner;
-    if (mine && held.type == wanted.type && wanted.type != LockType::kNone && adjacent_or_overlap(held, merged)) {
+    if (mine && held.type == wanted.type && wanted.type != LockType::kNone && touch(held, merged)) {
       merged.first = std::min(merged.first, held.first);
       merged.last = std::max(merged.last, held.last);
       ended.push_back(held);
@@ -97,7 +86,7 @@ void LockTable::apply(InodeId inode, State& state, const Lock& wanted) {
   state.held = std::move(next);
 }
 
-Lock LockTable::conflicting(InodeId inode, const Lock& wanted) const {
+Result<Lock> LockTable::conflicting(InodeId inode, const Lock& wanted) {
   MutexLock lock(mutex_);
   Lock none = wanted;
   none.type = LockType::kNone;
@@ -208,7 +197,7 @@ void LockTable::release_owner(InodeId inode, LockKind kind, uint64_t owner) {
   for (LockDone& call : granted) call({});
 }
 
-bool LockTable::holds_any(InodeId inode, LockKind kind, uint64_t owner) const {
+bool LockTable::may_hold(InodeId inode, LockKind kind, uint64_t owner) const {
   MutexLock lock(mutex_);
   auto found = states_.find(inode);
   if (found == states_.end()) return false;

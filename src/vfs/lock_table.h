@@ -8,28 +8,24 @@
 
 #include "base/mutex.h"
 #include "base/slot_table.h"
-#include "vfs/types.h"
+#include "vfs/locks.h"
 
 namespace weir::vfs {
 
-/// fcntl (POSIX and OFD) and flock locks of the processes of one node. Waiters are granted in order of arrival by who
-/// releases. What is held lies in slots of the shared memory file too; waiters do not, since a successor gets their
-/// requests again. Thread-safe; never blocks: who must wait is called back.
-class LockTable {
+/// Locks of the processes of one node. Waiters are granted in order of arrival by who releases. What is held lies in
+/// slots of the shared memory file too; waiters do not, since a successor gets their requests again. Never blocks: who
+/// must wait is called back.
+class LockTable : public Locks {
  public:
   /// Holds what the slots say that a predecessor held. Null: no slots.
   explicit LockTable(SlotTable* slots = nullptr);
-  /// The first lock that conflicts with `wanted`, or one of type kNone.
-  Lock conflicting(InodeId inode, const Lock& wanted) const;
-  /// Takes, changes, splits, merges or (kNone) releases. `done`: granted; WouldBlock (without `wait`); Deadlock when
-  /// waiting would close a circle of POSIX lock owners. `request` names the wait for interrupt(). Callbacks run on this
-  /// thread before it returns, or on the thread of the call that makes the grant possible.
-  void set(InodeId inode, const Lock& wanted, bool wait, uint64_t request, LockDone done);
-  /// Ends a wait with Interrupted. Nothing if it does not wait (any more).
-  void interrupt(uint64_t request);
-  /// What the kernel means by closing: all locks of the owner on the inode go.
-  void release_owner(InodeId inode, LockKind kind, uint64_t owner);
-  bool holds_any(InodeId inode, LockKind kind, uint64_t owner) const;
+  Result<Lock> conflicting(InodeId inode, const Lock& wanted) override;
+  /// Callbacks run on this thread before it returns, or on the thread of the call that makes the grant possible.
+  void set(InodeId inode, const Lock& wanted, bool wait, uint64_t request, LockDone done) override;
+  void interrupt(uint64_t request) override;
+  void release_owner(InodeId inode, LockKind kind, uint64_t owner) override;
+  bool may_hold(InodeId inode, LockKind kind, uint64_t owner) const override;
+  bool are_shared() const override { return false; }
 
  private:
   struct Waiter {

@@ -41,10 +41,15 @@ class LockTableTest : public ::testing::Test {
   static bool is_granted(const Outcome& outcome) { return outcome->has_value() && (*outcome)->has_value(); }
   static Code code_of(const Outcome& outcome) { return outcome->value().error().code; }
 
+  Lock meets(InodeId inode, const Lock& wanted) {
+    auto conflict = table_.conflicting(inode, wanted);
+    EXPECT_TRUE(conflict.has_value());
+    return conflict ? *conflict : Lock{};
+  }
   /// What another owner meets on that byte.
   LockType at(uint64_t byte, LockKind kind = LockKind::kPosix) {
     Lock wanted{kind, LockType::kWrite, 999, byte, byte, 1};
-    return table_.conflicting(kFile, wanted).type;
+    return meets(kFile, wanted).type;
   }
 
   LockTable table_;
@@ -59,12 +64,12 @@ TEST_F(LockTableTest, readers_share_and_writers_exclude) {
   EXPECT_TRUE(granted(posix(LockType::kWrite, 3, 15, 20)));
   EXPECT_FALSE(granted(posix(LockType::kRead, 1, 20, 20)));
   Lock wanted = posix(LockType::kWrite, 1, 12, 16);
-  Lock conflict = table_.conflicting(kFile, wanted);
+  Lock conflict = meets(kFile, wanted);
   EXPECT_EQ(conflict.owner, 2u);
   EXPECT_EQ(conflict.first, 5u);
   EXPECT_EQ(conflict.last, 14u);
-  EXPECT_EQ(table_.conflicting(kOther, wanted).type, LockType::kNone);
-  EXPECT_EQ(table_.conflicting(kFile, posix(LockType::kWrite, 1, 21, kToEnd)).type, LockType::kNone);
+  EXPECT_EQ(meets(kOther, wanted).type, LockType::kNone);
+  EXPECT_EQ(meets(kFile, posix(LockType::kWrite, 1, 21, kToEnd)).type, LockType::kNone);
 }
 
 TEST_F(LockTableTest, a_refused_lock_says_would_block_and_changes_nothing) {
@@ -72,7 +77,7 @@ TEST_F(LockTableTest, a_refused_lock_says_would_block_and_changes_nothing) {
   ASSERT_TRUE(granted(posix(LockType::kRead, 2, 20, 29)));
   Outcome refused = set(posix(LockType::kWrite, 2, 5, 29));
   EXPECT_EQ(code_of(refused), Code::kWouldBlock);
-  EXPECT_EQ(table_.conflicting(kFile, posix(LockType::kWrite, 3, 25, 25)).type, LockType::kRead);
+  EXPECT_EQ(meets(kFile, posix(LockType::kWrite, 3, 25, 25)).type, LockType::kRead);
 }
 
 TEST_F(LockTableTest, releasing_the_middle_splits) {
@@ -89,7 +94,7 @@ TEST_F(LockTableTest, neighbours_of_one_type_merge) {
   ASSERT_TRUE(granted(posix(LockType::kRead, 1, 20, 29)));
   ASSERT_TRUE(granted(posix(LockType::kRead, 1, 0, 9)));
   ASSERT_TRUE(granted(posix(LockType::kRead, 1, 10, 19)));
-  Lock conflict = table_.conflicting(kFile, posix(LockType::kWrite, 2, 15, 15));
+  Lock conflict = meets(kFile, posix(LockType::kWrite, 2, 15, 15));
   EXPECT_EQ(conflict.first, 0u);
   EXPECT_EQ(conflict.last, 29u);
 }
@@ -110,10 +115,10 @@ TEST_F(LockTableTest, flock_and_posix_do_not_see_each_other) {
   ASSERT_TRUE(granted(flock_of(LockType::kWrite, 1)));
   EXPECT_TRUE(granted(posix(LockType::kWrite, 2, 0, kToEnd)));
   EXPECT_FALSE(granted(flock_of(LockType::kRead, 2)));
-  EXPECT_TRUE(table_.holds_any(kFile, LockKind::kFlock, 1));
-  EXPECT_FALSE(table_.holds_any(kFile, LockKind::kPosix, 1));
+  EXPECT_TRUE(table_.may_hold(kFile, LockKind::kFlock, 1));
+  EXPECT_FALSE(table_.may_hold(kFile, LockKind::kPosix, 1));
   table_.release_owner(kFile, LockKind::kPosix, 1);
-  EXPECT_TRUE(table_.holds_any(kFile, LockKind::kFlock, 1));
+  EXPECT_TRUE(table_.may_hold(kFile, LockKind::kFlock, 1));
   table_.release_owner(kFile, LockKind::kFlock, 1);
   EXPECT_TRUE(granted(flock_of(LockType::kRead, 2)));
   EXPECT_EQ(at(3), LockType::kWrite);
@@ -156,7 +161,7 @@ TEST_F(LockTableTest, an_interrupted_wait_ends_and_leaves_no_lock) {
   table_.interrupt(request);
   table_.release_owner(kFile, LockKind::kPosix, 1);
   EXPECT_TRUE(is_granted(behind));
-  EXPECT_FALSE(table_.holds_any(kFile, LockKind::kPosix, 2));
+  EXPECT_FALSE(table_.may_hold(kFile, LockKind::kPosix, 2));
 }
 
 TEST_F(LockTableTest, two_owners_that_would_wait_for_each_other) {
@@ -219,7 +224,7 @@ TEST_F(LockTableTest, a_failed_flock_conversion_loses_the_lock) {
   ASSERT_TRUE(granted(flock_of(LockType::kRead, 1)));
   ASSERT_TRUE(granted(flock_of(LockType::kRead, 2)));
   EXPECT_FALSE(granted(flock_of(LockType::kWrite, 1)));
-  EXPECT_FALSE(table_.holds_any(kFile, LockKind::kFlock, 1));
+  EXPECT_FALSE(table_.may_hold(kFile, LockKind::kFlock, 1));
   EXPECT_TRUE(granted(flock_of(LockType::kWrite, 2)));
   EXPECT_TRUE(granted(flock_of(LockType::kRead, 2)));
   EXPECT_TRUE(granted(flock_of(LockType::kRead, 1)));
@@ -235,7 +240,7 @@ TEST_F(LockTableTest, a_callback_may_use_the_table) {
   });
   table_.release_owner(kFile, LockKind::kPosix, 1);
   EXPECT_TRUE(called);
-  EXPECT_FALSE(table_.holds_any(kFile, LockKind::kPosix, 2));
+  EXPECT_FALSE(table_.may_hold(kFile, LockKind::kPosix, 2));
 }
 
 /// A small file of which each byte knows who has it locked: the definition of fcntl locks.
@@ -276,11 +281,11 @@ class LockModelTest : public LockTableTest, public ::testing::WithParamInterface
         any = any || model.held(owner, byte) != LockType::kNone;
         for (LockType type : {LockType::kRead, LockType::kWrite}) {
           Lock wanted = posix(type, owner, byte, byte);
-          bool free = table_.conflicting(kFile, wanted).type == LockType::kNone;
+          bool free = meets(kFile, wanted).type == LockType::kNone;
           ASSERT_EQ(free, model.may_set(wanted)) << "owner " << owner << " byte " << byte;
         }
       }
-      ASSERT_EQ(table_.holds_any(kFile, LockKind::kPosix, owner), any) << "owner " << owner;
+      ASSERT_EQ(table_.may_hold(kFile, LockKind::kPosix, owner), any) << "owner " << owner;
     }
   }
 };

@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "model/inode.h"
+#include "model/lock.h"
 #include "vfs/open_modes.h"
 
 namespace weir::vfs {
@@ -107,17 +108,9 @@ struct VolumeStatistics {
 /// write never makes the file larger.
 enum class WriteFrom : uint8_t { kProgram, kPageCache };
 
-enum class LockType : uint8_t { kRead, kWrite, kNone };
-enum class LockKind : uint8_t { kPosix, kFlock };  // fcntl (POSIX and OFD) by ranges, flock whole
-
-struct Lock {
-  LockKind kind = LockKind::kPosix;
-  LockType type = LockType::kNone;
-  uint64_t owner = 0;  // as the kernel names it
-  uint64_t first = 0;
-  uint64_t last = 0;  // inclusive; UINT64_MAX>>1 (OFFSET_MAX) or above: to the end
-  uint32_t pid = 0;
-};
+using weir::Lock;
+using weir::LockKind;
+using weir::LockType;
 
 /// Called once, from any thread, when a lock is granted or refused.
 using LockDone = std::function<void(const Status&)>;
