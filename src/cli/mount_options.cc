@@ -31,6 +31,11 @@ Passthrough passthrough_of(const std::string& name) {
   return name == "off" ? Passthrough::kOff : Passthrough::kAuto;
 }
 
+LockReach lock_reach_of(const std::string& name) {
+  if (name == "local") return LockReach::kLocal;
+  return name == "shared" ? LockReach::kShared : LockReach::kAuto;
+}
+
 std::string absolute_or_empty(const std::string& path) { return path.empty() ? "" : fuse::lexically_absolute(path); }
 
 }  // namespace
@@ -112,6 +117,12 @@ void MountOptions::add_to(CLI::App& app) {
          "off, or auto, which is on where the kernel can (Linux 6.9 or newer, as root). Default: auto.")
       ->type_name("WHEN")
       ->check(one_of({"auto", "on", "off"}));
+  app.add_option(
+         "--locks", locks_,
+         "Between whom locks of programs (fcntl, flock) hold: shared, all nodes that have the volume mounted, or "
+         "local, the programs of this machine, which is faster. Default: shared where metadata are shared.")
+      ->type_name("WHO")
+      ->check(one_of({"local", "shared"}));
   app.add_flag("--nonempty", nonempty_, "Mount over a directory that has files, and hide them.");
 }
 
@@ -134,6 +145,7 @@ MountConfig MountOptions::config() const {
   if (allow_other_ || no_allow_other_) config.allow_other = allow_other_;
   config.over_files = nonempty_;
   config.passthrough = passthrough_of(passthrough_);
+  config.locks = lock_reach_of(locks_);
   config.workers = workers_;
   config.log_file = absolute_or_empty(log_file_);
   return config;

@@ -36,6 +36,7 @@ class MountOptions {
   std::string log_file_;
   std::string log_level_ = "info";
   std::string passthrough_ = "auto";
+  std::string locks_;
   bool foreground_ = false;
   bool nonempty_ = false;
   bool allow_other_ = false;

@@ -100,6 +100,7 @@ std::string describe_mounted(const Json& status) {
     table.row("", "last error: " + last);
   if (std::string line = object_store_line(status); !line.empty()) table.row("", line);
   table.row("reads", reads_line(status));
+  table.row("locks", json_text(status, "locks").value_or("") == "shared" ? "between all nodes" : "of this machine");
   add_members(table, status);
   table.row("open", fmt::format("{}, {} with unpublished writes",
                                 counted(json_number(status, "open_files").value_or(0), "file"),

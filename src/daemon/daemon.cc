@@ -143,6 +143,7 @@ Status Daemon::open_parts() {
   opened_->lease->keep([this] { ask_to_end(); });
   if (opened_->engine->capabilities().shared) {
     members_ = std::make_unique<cluster::Members>(*opened_->engine, opened_->node, opened_->clock);
+    members_->on_death([this](const cluster::Member& dead) { let_go_of_locks(dead); });
     members_->start();
   }
   const std::optional<NodeInfo>& previous = opened_->previous;
@@ -219,13 +220,31 @@ Status Daemon::start_filesystem() {
   options.wait_when_full = config_.wait_when_full;
   options.memory = memory_;
   if (members_) options.peers = &peering_->client();
+  if (members_) options.messenger = &peering_->messenger();
+  ASSIGN_OR_RETURN(options.shared_locks, shares_locks(config_, opened_->engine->capabilities().shared));
   // Before anything can write over what a predecessor did and could not tell.
   std::vector<uint64_t> unanswered;
   for (const auto& one : fuse::RequestBuffers(memory_).inherited())
     unanswered.push_back(memory_->session().request_base + one.unique);
   opened_->volume->slots().hold_outcomes(unanswered);
   ASSIGN_OR_RETURN(filesystem_, vfs::Filesystem::start(*opened_->volume, *cache_, *opened_->store, options));
+  std::vector<cluster::Member> dead;
+  {
+    MutexLock lock(mutex_);
+    takes_locks_ = filesystem_.get();
+    dead.swap(dead_);
+  }
+  for (const cluster::Member& one : dead) let_go_of_locks(one);
   return {};
+}
+
+/// Of a node that was found dead, perhaps before there is a filesystem here, or while it ends.
+void Daemon::let_go_of_locks(const cluster::Member& dead) {
+  MutexLock lock(mutex_);
+  if (takes_locks_ != nullptr)
+    takes_locks_->node_died(dead.id, dead.info.epoch);
+  else
+    dead_.push_back(dead);
 }
 
 Status Daemon::mount_volume() {
@@ -378,6 +397,10 @@ Daemon::~Daemon() {
   handler_.reset();
   if (opened_) opened_->store->stop();
   uint64_t left_bytes = filesystem_ ? vfs::status(*filesystem_).upload.backlog_bytes : 0;
+  {
+    MutexLock lock(mutex_);
+    takes_locks_ = nullptr;
+  }
   filesystem_.reset();
   peering_.reset();
   cache_.reset();

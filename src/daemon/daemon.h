@@ -83,6 +83,7 @@ class Daemon {
   Status open_network();
   Status start_network();
   Status start_filesystem();
+  void let_go_of_locks(const cluster::Member& dead);
   Status mount_volume();
   Status check_passthrough();
   Status start_channel();
@@ -116,6 +117,8 @@ class Daemon {
   Mutex mutex_;
   /// The kernel's number of our mount, while it has a place.
   std::optional<unsigned> mount_device_ GUARDED_BY(mutex_);
+  vfs::Filesystem* takes_locks_ GUARDED_BY(mutex_) = nullptr;  // of dead nodes away; null: not yet, or no more
+  std::vector<cluster::Member> dead_ GUARDED_BY(mutex_);       // while there was none
 };
 
 }  // namespace weir

@@ -74,6 +74,6 @@ void Dispatcher::handle(const Request& request, Responder responder) {
   operation(*service_, request, std::move(responder));
 }
 
-void Dispatcher::interrupt(uint64_t unique) { service_->filesystem.interrupt_lock(unique); }
+void Dispatcher::interrupt(uint64_t unique) { service_->filesystem.interrupt_lock({.unique = unique}); }
 
 }  // namespace weir::fuse

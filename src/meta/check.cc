@@ -10,7 +10,7 @@ namespace weir::meta {
 namespace {
 
 /// Tags of later parts of Weir, whose rows are none of this check's business.
-constexpr std::string_view kForeignTags = "NnSv";
+constexpr std::string_view kForeignTags = "NnSvW";
 constexpr std::string_view kOwnTags = "IDTXMCRHBOQYAFK";
 
 Status check_inode_rows(CheckContext& context, TreeCheck& tree, ContentCheck& content) {

@@ -80,7 +80,7 @@ Status change_locks(Volume& volume, InodeId inode, bool with_inode, const Change
       ASSIGN_OR_RETURN(of, decode_inode(inode, values[1]));
     }
     LockRow row = table.row;
-    TRY(change(row, of));
+    TRY(change({row, of, attempt.epoch}));
     unchanged = row.held == table.row.held && row.waiting == table.row.waiting;
     if (unchanged) return error(kUnchanged, "nothing is to be changed");
     write_lock_table(volume, attempt.transaction, inode, table, row);

@@ -25,7 +25,12 @@ void write_lock_table(Volume& volume, kv::Transaction& transaction, InodeId inod
 
 /// Runs `change` on the table until it is written, or `change` fails. What leaves it as it was is not written. With
 /// `with_inode` the inode is read too, in the same round trip.
-using ChangeLocks = std::function<Status(LockRow&, const std::optional<Inode>&)>;
+struct LocksAttempt {
+  LockRow& row;
+  const std::optional<Inode>& inode;
+  uint64_t epoch = 0;  // of this node
+};
+using ChangeLocks = std::function<Status(const LocksAttempt&)>;
 Status change_locks(Volume& volume, InodeId inode, bool with_inode, const ChangeLocks& change);
 
 std::vector<LockGrant> grants_of(InodeId inode, const std::vector<LockWaiter>& waiters);

@@ -41,28 +41,29 @@ LockOutcome set_in(LockRow& row, const NodeLock& wanted, std::optional<uint64_t>
 
 Result<LockChange> set_lock(Volume& volume, InodeId inode, const NodeLock& wanted, std::optional<uint64_t> request) {
   LockChange made;
-  TRY(change_locks(volume, inode, wanted.type != LockType::kNone,
-                   [&](LockRow& row, const std::optional<Inode>& of) -> Status {
-                     made = {};
-                     std::vector<LockWaiter> granted;
-                     made.outcome = set_in(row, wanted, request, granted);
-                     if (row.size() > limits::kLocksOfFile)
-                       return error(Code::kNoLocks, "inode {} has {} locks, and no more are kept", inode.value,
-                                    limits::kLocksOfFile);
-                     made.holds_any = row.holds_any(wanted.node, wanted.kind, wanted.owner);
-                     if (made.outcome == LockOutcome::kGranted) made.inode = of;
-                     made.granted = grants_of(inode, granted);
-                     return {};
-                   }));
+  TRY(change_locks(volume, inode, wanted.type != LockType::kNone, [&](const LocksAttempt& attempt) -> Status {
+    made = {};
+    LockRow& row = attempt.row;
+    NodeLock now = wanted;
+    now.epoch = std::max(wanted.epoch, attempt.epoch);
+    std::vector<LockWaiter> granted;
+    made.outcome = set_in(row, now, request, granted);
+    if (row.size() > limits::kLocksOfFile)
+      return error(Code::kNoLocks, "inode {} has {} locks, and no more are kept", inode.value, limits::kLocksOfFile);
+    made.holds_any = row.holds_any(wanted.node, wanted.kind, wanted.owner);
+    if (made.outcome == LockOutcome::kGranted) made.inode = attempt.inode;
+    made.granted = grants_of(inode, granted);
+    return {};
+  }));
   return made;
 }
 
 Result<std::vector<LockGrant>> release_owner(Volume& volume, InodeId inode, NodeId node, LockKind kind,
                                              uint64_t owner) {
   std::vector<LockGrant> granted;
-  TRY(change_locks(volume, inode, false, [&](LockRow& row, const std::optional<Inode>&) -> Status {
+  TRY(change_locks(volume, inode, false, [&](const LocksAttempt& attempt) -> Status {
     granted.clear();
-    if (row.release_owner(node, kind, owner)) granted = grants_of(inode, row.grant());
+    if (attempt.row.release_owner(node, kind, owner)) granted = grants_of(inode, attempt.row.grant());
     return {};
   }));
   return granted;
@@ -70,8 +71,8 @@ Result<std::vector<LockGrant>> release_owner(Volume& volume, InodeId inode, Node
 
 Result<bool> end_wait(Volume& volume, InodeId inode, NodeId node, uint64_t request) {
   bool ended = false;
-  TRY(change_locks(volume, inode, false, [&](LockRow& row, const std::optional<Inode>&) -> Status {
-    ended = row.remove_waiter(node, request);
+  TRY(change_locks(volume, inode, false, [&](const LocksAttempt& attempt) -> Status {
+    ended = attempt.row.remove_waiter(node, request);
     return {};
   }));
   return ended;
@@ -87,7 +88,8 @@ Result<std::vector<LockGrant>> release_locks_of(Volume& volume, NodeId node, uin
                      [&](const LockWaiter& one) { return is_over(one.wanted); }))
       continue;
     std::vector<LockGrant> here;
-    TRY(change_locks(volume, inode, false, [&, id = inode](LockRow& row, const std::optional<Inode>&) -> Status {
+    TRY(change_locks(volume, inode, false, [&, id = inode](const LocksAttempt& attempt) -> Status {
+      LockRow& row = attempt.row;
       std::erase_if(row.waiting, [&](const LockWaiter& one) { return is_over(one.wanted); });
       std::erase_if(row.held, is_over);
       here = grants_of(id, row.grant());
@@ -100,9 +102,9 @@ Result<std::vector<LockGrant>> release_locks_of(Volume& volume, NodeId node, uin
 
 Result<std::vector<NodeLock>> reclaim_locks(Volume& volume, InodeId inode, NodeId node, uint64_t epoch) {
   std::vector<NodeLock> mine;
-  TRY(change_locks(volume, inode, false, [&](LockRow& row, const std::optional<Inode>&) -> Status {
+  TRY(change_locks(volume, inode, false, [&](const LocksAttempt& attempt) -> Status {
     mine.clear();
-    for (NodeLock& one : row.held) {
+    for (NodeLock& one : attempt.row.held) {
       if (one.node != node) continue;
       one.epoch = epoch;
       mine.push_back(one);

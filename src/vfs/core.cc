@@ -79,7 +79,6 @@ Core::Core(meta::Volume& a_volume, cache::Cache& a_cache, object::ObjectStore& a
       filler(fetcher, options.fetch_threads),
       hash_pool("weir-hash", options.hash_threads, kHashQueue),
       handles(memory->handles()),
-      locks(&memory->locks()),
       stale_opens(volume.clock()),
       told_names(volume.clock(), std::max(an_options.lifetimes.entry_ms, an_options.lifetimes.attributes_ms)),
       request_base_(request_base_of(volume, memory->session())) {}

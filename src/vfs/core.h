@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,7 +16,7 @@
 #include "vfs/filler.h"
 #include "vfs/handle_table.h"
 #include "vfs/kept_pages.h"
-#include "vfs/lock_table.h"
+#include "vfs/locks.h"
 #include "vfs/stale_opens.h"
 #include "vfs/told_names.h"
 
@@ -67,6 +68,10 @@ class Core {
   bool is_former(KernelNode node);
   /// Takes note of published content of this node's. Requires: `file.generation` is that of before.
   void published_here(File& file, std::shared_ptr<Version> version, const Inode& inode) REQUIRES(file.mutex);
+  /// fcntl locks were taken through the handle: closing it ends those that closing of descriptors did not.
+  void took_locks(HandleId id, Handle& handle, uint64_t owner);
+  /// A descriptor of the handle is closed by this owner, or all are (nothing): the locks go that end with it.
+  void end_locks(HandleId id, Handle& handle, std::optional<uint64_t> owner);
   /// The user lets go of the file; the last one of an orphan erases it.
   void let_go(FileRef file);
   /// A file lost a name, as `removed` says: if it is still in use it goes when its last user does.
@@ -91,7 +96,7 @@ class Core {
   ThreadPool hash_pool;
   FileTable files;
   HandleTable<Handle> handles;
-  LockTable locks;
+  std::unique_ptr<Locks> locks;
   /// Contents that lie in the cache's journal and are not published yet. While there are any, a journal record whose
   /// chunks are unknown to the volume may belong to one of them.
   std::atomic<uint64_t> open_publications = 0;

@@ -26,6 +26,7 @@ struct File {
   const uint16_t first_epoch;         // node ids of earlier epochs are of an older content
   std::atomic<size_t> writers = 0;    // handles that may write
   std::atomic<size_t> executors = 0;  // handles of running programs
+  std::atomic<bool> locked = false;   // by a lock that other nodes see, at some time: it must be possible to catch up
   Mutex publishing;                   // held by who publishes this file
   Mutex mutex;
   ConditionVariable hashing_ended;                        // of a chunk of the draft

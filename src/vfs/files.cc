@@ -52,6 +52,12 @@ Status sync_here(Core& core, File& file) {
 /// Who only reads has nothing to do with what others write and may not be through with.
 bool changes(const Handle& handle) { return handle.writable() || (handle.flags & O_TRUNC) != 0; }
 
+/// Locks of the open file itself are left when its last descriptor is closed.
+bool took_locks(Handle& handle) {
+  MutexLock lock(handle.lock_owners_mutex);
+  return !handle.lock_owners.empty();
+}
+
 }  // namespace
 
 // What the kernel calls an open for execve(2), among the flags of open(2) (include/linux/fs.h, FMODE_EXEC).
@@ -221,9 +227,9 @@ bool Filesystem::flush_is_long(HandleId id) {
 Status Filesystem::flush(const Caller& /*caller*/, HandleId id, uint64_t lock_owner) {
   ASSIGN_OR_RETURN(auto handle, core_->handles.find(id));
   // What was written under a lock is published before it is free, by whichever descriptor it goes.
-  const bool unlocks = core_->locks.holds_any(handle->file->id, LockKind::kPosix, lock_owner);
+  const bool unlocks = core_->locks->may_hold(handle->file->id, LockKind::kPosix, lock_owner);
   Status published = changes(*handle) || unlocks ? publish(*core_, {}, *handle->file) : Status();
-  core_->locks.release_owner(handle->file->id, LockKind::kPosix, lock_owner);
+  core_->end_locks(id, *handle, lock_owner);
   // A reader is not told what is wrong with what others wrote.
   return changes(*handle) ? published : Status();
 }
@@ -233,9 +239,10 @@ void Filesystem::release(const Caller& /*caller*/, HandleId id, std::optional<ui
   if (!handle) return;
   File& file = *(*handle)->file;
   // A store through a mapping may have come after the last flush.
-  const bool publishes = changes(**handle) || flock_owner;
+  const bool publishes = changes(**handle) || flock_owner || took_locks(**handle);
   Status published = publishes ? publish(*core_, {}, file) : Status();
-  if (flock_owner) core_->locks.release_owner(file.id, LockKind::kFlock, *flock_owner);
+  if (flock_owner) core_->locks->release_owner(file.id, LockKind::kFlock, *flock_owner);
+  core_->end_locks(id, **handle, std::nullopt);
   // Only now: a successor that finds the handle does all of this again.
   auto removed = core_->handles.remove(id);
   if (!removed) return;

@@ -3,13 +3,27 @@
 #include "base/log.h"
 #include "vfs/core.h"
 #include "vfs/janitor.h"
+#include "vfs/lock_table.h"
 #include "vfs/publisher.h"
 #include "vfs/recovery.h"
+#include "vfs/revalidate.h"
+#include "vfs/shared_locks.h"
 #include "vfs/uploader.h"
 
 namespace weir::vfs {
 
 Filesystem::Filesystem(std::unique_ptr<Core> core) : core_(std::move(core)) {}
+
+namespace {
+
+Result<std::unique_ptr<SharedLocks>> share_locks(Core& core) {
+  return SharedLocks::start(
+      {core.volume, [&core] { return core.volume.membership().epoch; }, core.options.messenger, &core.memory->locks(),
+       [&core](InodeId inode, const std::optional<Inode>& now) { return revalidate(core, inode, now); },
+       [&core](std::string what) { core.report(std::move(what)); }});
+}
+
+}  // namespace
 
 Result<std::unique_ptr<Filesystem>> Filesystem::start(meta::Volume& volume, cache::Cache& cache,
                                                       object::ObjectStore& store, const FilesystemOptions& options) {
@@ -19,9 +33,19 @@ Result<std::unique_ptr<Filesystem>> Filesystem::start(meta::Volume& volume, cach
   }
   auto core = std::make_unique<Core>(volume, cache, store, std::move(memory), options);
   TRY(recover(*core));
+  SharedLocks* shared_locks = nullptr;
+  if (options.shared_locks) {
+    ASSIGN_OR_RETURN(auto locks, share_locks(*core));
+    shared_locks = locks.get();
+    core->locks = std::move(locks);
+  } else {
+    core->locks = std::make_unique<LockTable>(&core->memory->locks());
+  }
   if (options.upload) core->uploader = std::make_unique<Uploader>(*core);
   core->janitor = std::make_unique<Janitor>(*core);
-  return std::unique_ptr<Filesystem>(new Filesystem(std::move(core)));
+  std::unique_ptr<Filesystem> filesystem(new Filesystem(std::move(core)));
+  filesystem->shared_locks_ = shared_locks;
+  return filesystem;
 }
 
 Filesystem::~Filesystem() {
@@ -34,6 +58,8 @@ Filesystem::~Filesystem() {
     log::error("inode {} could not be published at the end ({}), and {}", file->id.value, published.error().what,
                kept ? "stays staged for the next start" : "its unpublished writes are lost: " + kept.error().what);
   }
+  // What was written under them is published by now.
+  core_->locks.reset();
   core_->hash_pool.drain();  // it offers chunks to the uploader
   core_->uploader.reset();
   core_->take_unpublished();

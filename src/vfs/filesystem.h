@@ -11,6 +11,7 @@
 #include "base/limits.h"
 #include "base/shared_memory.h"
 #include "cache/cache.h"
+#include "cluster/messenger.h"
 #include "meta/attributes.h"
 #include "meta/names.h"
 #include "model/records.h"
@@ -42,6 +43,9 @@ struct FilesystemOptions {
   std::optional<bool> shared;            // other nodes may change the volume; nothing: what the engine says
   cluster::PeerClient* peers = nullptr;  // other nodes, to be asked for what is not stored yet; null: there are none
   bool upload = true;                    // false: leave it to the next mount (tests)
+  bool shared_locks = false;             // among all nodes of the volume, not only among the processes of this one
+  /// By which nodes say that a lock was granted. Not owned; null: they find it by looking now and then.
+  cluster::Messenger* messenger = nullptr;
 };
 
 /// What the filesystem asks of the kernel. Not owned.
@@ -53,6 +57,7 @@ struct Kernel {
 
 class Core;
 struct Handle;
+class SharedLocks;
 
 /// The filesystem that the kernel channel serves: joins names (meta), the node's disk (cache) and the object store.
 /// Thread-safe. Every method may block on the engine and the local disk, and where it says so on the object store.
@@ -154,10 +159,17 @@ class Filesystem {
   // Locks.
   /// The first lock that conflicts with `wanted`, or one of type kNone.
   Result<Lock> get_lock(KernelNode node, const Lock& wanted);
-  /// Takes, changes or (kNone) releases. With `wait`, `done` is called when granted; without, at once. Interrupted
-  /// after interrupt_lock(). Writes made under a lock are published before it is released.
+  /// Takes, changes or (kNone) releases. With `wait`, `done` is called when granted; without, soon. Interrupted
+  /// after interrupt_lock(). Writes made under a lock are published before it is released; who gets a lock that others
+  /// nodes see reads what these have published.
   void set_lock(const Caller& caller, KernelNode node, HandleId handle, const Lock& wanted, bool wait, LockDone done);
-  void interrupt_lock(uint64_t unique);
+  /// set_lock() would have much to hash or write.
+  bool lock_is_long(HandleId handle, const Lock& wanted);
+  void interrupt_lock(const Caller& caller);
+  /// Locks hold among all nodes.
+  bool shares_locks() const { return shared_locks_ != nullptr; }
+  /// Another node was found dead in this epoch. Never blocks.
+  void node_died(NodeId node, uint64_t epoch);
 
   Core& core() { return *core_; }
 
@@ -169,6 +181,7 @@ class Filesystem {
   std::optional<Opened> opened_before(const Caller& caller);
 
   std::unique_ptr<Core> core_;
+  SharedLocks* shared_locks_ = nullptr;  // of the core; null: locks are this node's own
 };
 
 }  // namespace weir::vfs

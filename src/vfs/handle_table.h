@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <unordered_map>
+#include <vector>
 
 #include "base/mutex.h"
 #include "base/slot_table.h"
@@ -24,6 +25,10 @@ struct Handle {
   int flags = 0;
   OpenMode mode = OpenMode::kCached;
   uint16_t epoch = 0;  // of the node id through which it was opened
+  /// Whose fcntl locks were taken through it. Closing a descriptor names the process, and ends its locks; what is left
+  /// when the last one is closed belongs to the open file itself (F_OFD_SETLK), which nobody names.
+  Mutex lock_owners_mutex;
+  std::vector<uint64_t> lock_owners GUARDED_BY(lock_owners_mutex);
   bool executes() const;
   bool readable() const;
   bool writable() const;
@@ -66,6 +71,11 @@ class HandleTable {
     auto found = restored_.find(request);
     if (found == restored_.end() || !find(found->second)) return std::nullopt;
     return found->second;
+  }
+  /// Notes for a successor whose locks end with the handle; 0: nobody's. Requires: the handle is not removed meanwhile.
+  void note_lock_owner(HandleId id, uint64_t owner) {
+    if ((id & kWithoutSlot) != 0) return;
+    if (SharedSlot* slot = slots_.find(SlotId::from_number(id))) slot->template as<HandleRecord>().lock_owner = owner;
   }
   /// BadHandle when unknown.
   Result<std::shared_ptr<T>> find(HandleId id) {

@@ -142,7 +142,7 @@ Result<Opened> begin_open(Core& core, const Caller& caller, const Handle& handle
   wish.writes = handle.writable();
   wish.direct_writes = core.direct_writes;
   wish.live = is_current && file.draft && file.draft->live();
-  wish.complete = is_current && kernel != nullptr && !wish.writes && is_complete(core, file);
+  wish.complete = is_current && kernel != nullptr && !wish.writes && !file.locked && is_complete(core, file);
   if (wish.complete && !wish.live && !again && may_move(core, file)) {
     const KernelNode former = node;
     file.sights.move();

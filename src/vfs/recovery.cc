@@ -24,6 +24,10 @@ std::shared_ptr<Handle> restored_handle(Core& core, const HandleRecord& record) 
   handle->flags = static_cast<int>(record.flags);
   handle->mode = static_cast<OpenMode>(record.mode);
   handle->epoch = static_cast<uint16_t>(record.epoch);
+  if (record.lock_owner != 0) {
+    MutexLock lock(handle->lock_owners_mutex);
+    handle->lock_owners.push_back(record.lock_owner);
+  }
   if (handle->epoch != 0) core.epochs_in_use = true;
   File& file = *handle->file;
   if (handle->writable()) ++file.writers;

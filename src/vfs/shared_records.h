@@ -17,6 +17,7 @@ struct HandleRecord {
   uint64_t request = 0;       // of the kernel, that opened it
   uint32_t epoch = 0;         // of the node id through which it was opened
   uint32_t first_epoch = 0;   // of the content that it shows
+  uint64_t lock_owner = 0;    // of fcntl locks that were taken last through it, and that closing did not end; 0: none
 };
 
 /// Payload of a lock's slot: vfs/types.h, Lock. An inode of 0 as above.

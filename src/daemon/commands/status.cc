@@ -131,6 +131,7 @@ Result<Json> run_status(Daemon& daemon) {
   json["store"] = opened.volume->settings().store_url;
   json["mount_point"] = daemon.mount_point();
   json["durability"] = durability_name(daemon.config().durability.value_or(opened.volume->settings().durability));
+  json["locks"] = daemon.filesystem().shares_locks() ? "shared" : "local";
   json["pid"] = ::getpid();
   json["supervisor"] = daemon.link().supervisor();
   json["version"] = kWeirVersion;

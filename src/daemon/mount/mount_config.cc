@@ -63,6 +63,16 @@ Status check_outside(const std::string& path, const MountConfig& config, std::st
 
 }  // namespace
 
+Result<bool> shares_locks(const MountConfig& config, bool shared_metadata) {
+  if (config.locks == LockReach::kLocal) return false;
+  if (config.locks == LockReach::kShared && !shared_metadata)
+    return error(
+        Code::kUnsupported,
+        "the metadata at {} have one node, so locks cannot be shared with others; mount without --locks shared",
+        config.metadata.display);
+  return shared_metadata;
+}
+
 bool allow_other_of(const MountConfig& config) {
   return config.allow_other.value_or(::geteuid() == 0 || fuse::fusermount::user_allow_other());
 }

@@ -19,6 +19,13 @@ enum class Passthrough {
   kOff,
 };
 
+/// Between whom fcntl and flock locks hold.
+enum class LockReach {
+  kAuto,    // among nodes, where metadata are shared
+  kLocal,   // the processes of this node
+  kShared,  // all nodes
+};
+
 /// What `weir up` makes on first use.
 struct VolumeToCreate {
   std::string store_url;
@@ -43,6 +50,7 @@ struct MountConfig {
   std::optional<bool> allow_other;       // nothing: if this user may
   bool over_files = false;
   Passthrough passthrough = Passthrough::kAuto;
+  LockReach locks = LockReach::kAuto;
   int workers = 0;       // 0: as many as suit the machine
   std::string log_file;  // absolute; empty: stderr
   log::Level log_level = log::Level::kInfo;
@@ -52,6 +60,9 @@ struct MountConfig {
 /// As one process tells it another. Invalid when it is not such a description.
 Json to_json(const MountConfig& config);
 Result<MountConfig> mount_config_of(const Json& json);
+
+/// Locks hold among nodes. Unsupported: they shall, and metadata have one node.
+Result<bool> shares_locks(const MountConfig& config, bool shared_metadata);
 
 /// allow_other as asked for, or else whether this user may have it.
 bool allow_other_of(const MountConfig& config);

@@ -23,6 +23,7 @@ Json to_json(const MountConfig& config) {
   if (config.allow_other) json["allow_other"] = *config.allow_other;
   json["over_files"] = config.over_files;
   json["passthrough"] = static_cast<int>(config.passthrough);
+  json["locks"] = static_cast<int>(config.locks);
   json["workers"] = config.workers;
   json["log_file"] = config.log_file;
   json["log_level"] = static_cast<int>(config.log_level);
@@ -57,6 +58,8 @@ Result<MountConfig> mount_config_of(const Json& json) {
   const uint64_t passthrough = json_number(json, "passthrough").value_or(0);
   config.passthrough =
       static_cast<Passthrough>(std::min<uint64_t>(passthrough, static_cast<uint64_t>(Passthrough::kOff)));
+  const uint64_t locks = json_number(json, "locks").value_or(0);
+  config.locks = static_cast<LockReach>(std::min<uint64_t>(locks, static_cast<uint64_t>(LockReach::kShared)));
   config.workers = static_cast<int>(json_number(json, "workers").value_or(0));
   config.log_file = json_text(json, "log_file").value_or("");
   const uint64_t level = json_number(json, "log_level").value_or(static_cast<uint64_t>(log::Level::kInfo));

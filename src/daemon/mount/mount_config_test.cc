@@ -22,6 +22,7 @@ MountConfig example() {
   config.allow_other = false;
   config.over_files = true;
   config.passthrough = Passthrough::kOff;
+  config.locks = LockReach::kLocal;
   config.workers = 3;
   config.log_file = "/var/log/weir.log";
   config.log_level = log::Level::kDebug;
@@ -37,7 +38,20 @@ TEST(MountConfig, AnotherProcessUnderstandsItWhole) {
   EXPECT_EQ(config.allow_other, std::optional(false));
   EXPECT_EQ(config.log_level, log::Level::kDebug);
   EXPECT_EQ(config.passthrough, Passthrough::kOff);
+  EXPECT_EQ(config.locks, LockReach::kLocal);
   EXPECT_EQ(config.create->name, "data");
+}
+
+TEST(MountConfig, LocksReachOtherNodesWhereThereCanBeSome) {
+  MountConfig config = example();
+  config.locks = LockReach::kAuto;
+  EXPECT_TRUE(shares_locks(config, true).value());
+  EXPECT_FALSE(shares_locks(config, false).value());
+  config.locks = LockReach::kShared;
+  EXPECT_TRUE(shares_locks(config, true).value());
+  EXPECT_EQ(shares_locks(config, false).error().code, Code::kUnsupported);
+  config.locks = LockReach::kLocal;
+  EXPECT_FALSE(shares_locks(config, true).value());
 }
 
 TEST(MountConfig, WhatWasNotChosenStaysSo) {

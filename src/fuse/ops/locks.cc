@@ -20,10 +20,10 @@ void set(Service& service, const Request& request, Responder responder, bool wai
     service.filesystem.set_lock(caller, node, in.fh, lock, wait,
                                 [kept](const Status& done) { answer(std::move(*kept), done); });
     // A signal that came before the lock was waited for found nobody waiting.
-    if (wait && interruption.raised()) service.filesystem.interrupt_lock(caller.unique);
+    if (wait && interruption.raised()) service.filesystem.interrupt_lock(caller);
   };
-  const bool publishes = wanted->type == vfs::LockType::kNone && service.filesystem.flush_is_long(in.fh);
-  if (publishes) return service.pools.publish(std::move(responder), std::move(job));
+  if (service.filesystem.lock_is_long(in.fh, *wanted))
+    return service.pools.publish(std::move(responder), std::move(job));
   job(std::move(responder));
 }
 
