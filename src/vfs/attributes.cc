@@ -26,7 +26,7 @@ Status truncate(Core& core, File& file, uint64_t size) {
 
 }  // namespace
 
-Result<Attributes> Filesystem::get_attributes(KernelNode node) {
+Result<Attributes> Filesystem::get_attributes(KernelNode node, const Caller& caller) {
   const uint64_t begun = core_->publications;
   auto inode = meta::get_inode(core_->volume, node.inode());
   if (!inode && inode.error().code == Code::kNotFound) {
@@ -35,6 +35,8 @@ Result<Attributes> Filesystem::get_attributes(KernelNode node) {
       shown->fleeting = true;
       return *shown;
     }
+    // The kernel looks the name up again, and does so once for a call.
+    if (core_->shared) core_->stale_opens.told_of_attributes(caller, node);
   }
   if (!inode) return Failure(inode.error());
   if (core_->shared) see(*core_, *inode);

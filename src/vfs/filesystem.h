@@ -98,7 +98,7 @@ class Filesystem {
   Result<std::string> read_link(KernelNode node);
 
   // Attributes.
-  Result<Attributes> get_attributes(KernelNode node);
+  Result<Attributes> get_attributes(KernelNode node, const Caller& caller = {});
   Result<Attributes> set_attributes(const Caller& caller, KernelNode node, const SetAttributes& change);
   Result<Bytes> get_xattr(KernelNode node, std::string_view name);
   Result<std::vector<std::string>> list_xattrs(KernelNode node);

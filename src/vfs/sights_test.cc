@@ -200,5 +200,23 @@ TEST(StaleOpensTest, what_another_thread_looked_up_is_come_back_with_too) {
   EXPECT_EQ(back.inode->size, 90u);
 }
 
+/// The kernel asks for attributes before it opens, and looks a name up again once for both.
+TEST(StaleOpensTest, who_was_told_when_it_asked_for_attributes_comes_back_with_what_it_looked_up_alone) {
+  testing::FakeClock clock;
+  StaleOpens stale(clock);
+  const Caller one{.pid = 1};
+  Inode inode;
+  inode.id = InodeId{8};
+  stale.told_of_attributes(one, KernelNode::of(InodeId{7}, 0));
+  EXPECT_FALSE(stale.comes_back(one, InodeId{8}).again);
+  stale.looked_up(one, inode);
+  EXPECT_FALSE(stale.comes_back(one, InodeId{9}).again);
+  const auto back = stale.comes_back(one, InodeId{8});
+  EXPECT_TRUE(back.again);
+  EXPECT_TRUE(back.maybe_later);
+  stale.told_of_attributes(one, KernelNode::of(InodeId{7}, 0));
+  EXPECT_TRUE(stale.tell(one, KernelNode::of(InodeId{7}, 0)));
+}
+
 }  // namespace
 }  // namespace weir::vfs

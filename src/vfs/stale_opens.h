@@ -23,10 +23,13 @@ class StaleOpens {
 
   /// True: tell the caller so. False: it was told a moment ago.
   bool tell(const Caller& caller, KernelNode node);
+  /// The caller is told so when it asks for attributes: before it opens the name, or for nothing else.
+  void told_of_attributes(const Caller& caller, KernelNode node);
   /// The caller looked a name up, which stands for `inode`, or for nothing.
   void looked_up(const Caller& caller, const std::optional<Inode>& inode);
   struct ComesBack {
     bool again = false;            // it was told so, of any node id, and looked a name up since: true once
+    bool maybe_later = false;      // it was told when it asked for attributes, so the look-up may be of another call
     std::optional<Inode> inode{};  // as it was looked up, by this thread or another one that it waited for
   };
   ComesBack comes_back(const Caller& caller, InodeId inode);
@@ -37,6 +40,7 @@ class StaleOpens {
   struct Told {
     KernelNode node;
     int64_t at_ns = 0;
+    bool of_attributes = false;
     std::optional<InodeId> looked_up;  // since then
   };
 

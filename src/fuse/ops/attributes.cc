@@ -4,7 +4,7 @@
 namespace weir::fuse::ops {
 
 void get_attributes(Service& service, const Request& request, Responder responder) {
-  answer(std::move(responder), service.filesystem.get_attributes(node_of(request)),
+  answer(std::move(responder), service.filesystem.get_attributes(node_of(request), caller_of(request)),
          [&](const vfs::Attributes& found) { return encode_attributes_reply(found, service.lifetimes); });
 }
 
@@ -24,7 +24,7 @@ void set_attributes(Service& service, const Request& request, Responder responde
 }
 
 void statx(Service& service, const Request& request, Responder responder) {
-  answer(std::move(responder), service.filesystem.get_attributes(node_of(request)),
+  answer(std::move(responder), service.filesystem.get_attributes(node_of(request), caller_of(request)),
          [&](const vfs::Attributes& found) { return encode_statx(found, service.lifetimes); });
 }
 
