@@ -16,7 +16,9 @@ OpenMode OpenModes::next(const Wish& wish) const {
 
 void OpenModes::closed(OpenMode mode) {
   CHECK(count(mode) > 0);
+  const bool passed = passing();
   --count(mode);
+  held_ = passed && direct_ > 0;
 }
 
 uint32_t& OpenModes::count(OpenMode mode) {

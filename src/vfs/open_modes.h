@@ -28,8 +28,8 @@ class OpenModes {
   void opened(OpenMode mode) { ++count(mode); }
   /// Requires: opened before.
   void closed(OpenMode mode);
-  /// Some descriptor shows the backing file itself: every change must be made there.
-  bool passing() const { return pass_ + pass_direct_ > 0; }
+  /// Some descriptor shows the backing file itself, or the kernel may still hold it: every change must be made there.
+  bool passing() const { return pass_ + pass_direct_ > 0 || held_; }
   bool cached() const { return cached_ > 0; }
   bool none() const { return cached_ + direct_ + pass_ + pass_direct_ == 0; }
 
@@ -40,6 +40,9 @@ class OpenModes {
   uint32_t direct_ = 0;
   uint32_t pass_ = 0;
   uint32_t pass_direct_ = 0;
+  // A direct write that began beside a backing file keeps it in the kernel's inode until the write ends, although who
+  // passed is gone (fs/fuse/iomode.c, fuse_inode_uncached_io_end).
+  bool held_ = false;
 };
 
 }  // namespace weir::vfs

@@ -8,13 +8,13 @@ namespace weir::vfs {
 namespace {
 
 /// What the kernel does with opens of one inode, as measured on Linux 6.18: an open that does not go together with
-/// those that there are is answered EIO to the user.
+/// those that there are is answered EIO to the user. A direct write keeps the backing file of who passed beside it.
 class KernelInode {
  public:
-  bool open(OpenMode mode) {
+  bool open(OpenMode mode, int backing_id) {
     switch (mode) {
       case OpenMode::kCached:
-        if (pass_ > 0) return false;
+        if (backing_id_ > 0) return false;  // without a backing file it waits for the writes
         ++cached_;
         return true;
       case OpenMode::kDirect:
@@ -23,8 +23,9 @@ class KernelInode {
         return true;
       case OpenMode::kPass:
       case OpenMode::kPassDirect:
-        if (cached_ > 0) return false;
+        if (cached_ > 0 || (backing_id_ > 0 && backing_id_ != backing_id)) return false;
         ++pass_;
+        backing_id_ = backing_id;
         return true;
     }
     return false;
@@ -33,18 +34,36 @@ class KernelInode {
     if (mode == OpenMode::kCached) --cached_;
     if (mode == OpenMode::kDirect) --direct_;
     if (mode == OpenMode::kPass || mode == OpenMode::kPassDirect) --pass_;
+    forget_backing_file();
   }
 
+  // Beside users of the page cache writes go one by one, and count for nothing.
+  bool can_begin_write() const { return direct_ > writes_ && cached_ == 0; }
+  void begin_write() { ++writes_; }
+  bool writing() const { return writes_ > 0; }
+  void end_write() {
+    --writes_;
+    forget_backing_file();
+  }
+  bool can_close(OpenMode mode) const { return mode != OpenMode::kDirect || direct_ > writes_; }
+
  private:
+  void forget_backing_file() {
+    if (pass_ + writes_ == 0) backing_id_ = 0;
+  }
+
   int cached_ = 0;
   int direct_ = 0;
   int pass_ = 0;
+  int writes_ = 0;
+  int backing_id_ = 0;
 };
 
 struct World {
   OpenModes modes;
   KernelInode kernel;
   std::vector<OpenMode> open;
+  int backing_id = 1;     // of the next open that passes: another one once nobody does
   bool complete = false;  // an unpublished change, an eviction or a fill moves it
   // A writer beside a reader of the file makes it so, or beside a mapping that was left by one; it ends when none of
   // them is left.
@@ -72,7 +91,7 @@ void walk(const World& world, bool direct_writes, int depth) {
                                .live = next.live,
                                .direct_writes = direct_writes};
     const OpenMode mode = next.modes.next(wish);
-    ASSERT_TRUE(next.kernel.open(mode)) << "the kernel refuses mode " << static_cast<int>(mode);
+    ASSERT_TRUE(next.kernel.open(mode, next.backing_id)) << "the kernel refuses mode " << static_cast<int>(mode);
     const bool passes = mode == OpenMode::kPass || mode == OpenMode::kPassDirect;
     // Who may write is never given the file itself without the daemon in between.
     if (wish.writes) {
@@ -89,12 +108,24 @@ void walk(const World& world, bool direct_writes, int depth) {
     next.open.push_back(mode);
     walk(next, direct_writes, depth - 1);
   }
+  if (world.kernel.can_begin_write()) {
+    World next = world;
+    next.kernel.begin_write();
+    walk(next, direct_writes, depth - 1);
+  }
+  if (world.kernel.writing()) {
+    World next = world;
+    next.kernel.end_write();
+    walk(next, direct_writes, depth - 1);
+  }
   for (size_t i = 0; i < world.open.size(); ++i) {
+    if (!world.kernel.can_close(world.open[i])) continue;
     World next = world;
     next.modes.closed(next.open[i]);
     next.kernel.close(next.open[i]);
     next.open.erase(next.open.begin() + static_cast<ptrdiff_t>(i));
     ASSERT_EQ(next.open.empty(), next.modes.none());
+    if (world.modes.passing() && !next.modes.passing()) ++next.backing_id;
     if (next.live && !next.modes.passing()) {
       World settled = next;
       settled.live = false;
@@ -134,6 +165,18 @@ TEST(OpenModes, AReaderBesideOthersIsNotRefusedBecauseAMappingWasLeft) {
   OpenModes modes;
   modes.opened(OpenMode::kCached);
   EXPECT_EQ(modes.next({.reads = true, .live = true}), OpenMode::kCached);
+}
+
+TEST(OpenModes, AnOpenBesideADirectWriteIsNotRefusedBecauseAReaderHasJustClosed) {
+  OpenModes modes;
+  modes.opened(OpenMode::kDirect);
+  modes.opened(OpenMode::kPass);
+  modes.closed(OpenMode::kPass);
+  EXPECT_TRUE(modes.passing());
+  EXPECT_EQ(modes.next({.reads = true, .writes = true}), OpenMode::kPassDirect);
+  modes.closed(OpenMode::kDirect);
+  EXPECT_FALSE(modes.passing());
+  EXPECT_EQ(modes.next({.reads = true, .writes = true}), OpenMode::kCached);
 }
 
 TEST(OpenModes, ADirectWriterIsNoHindranceToReadersOfTheFile) {

@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+import threading
 import time
 
 from harness import SystemTest, Volume, main, sha256_of
@@ -308,6 +309,38 @@ for fd, flags, mapped in held:
             content = file.read()
         self.assertEqual(len(content), 6 * MIB)
         self.check_through_life(content)
+
+    def test_an_open_beside_a_direct_write_does_not_fail_when_a_reader_has_just_closed(self):
+        """The write, which goes past the page cache, keeps the reader's file in the kernel's inode."""
+        fill(self.path, MIB)
+        over = time.monotonic() + 5
+        failures = []
+
+        def write():
+            descriptor = os.open(self.path, os.O_WRONLY)
+            while time.monotonic() < over:
+                for slot in range(4):
+                    os.pwrite(descriptor, bytes(64 << 10), slot << 16)
+                os.close(os.dup(descriptor))  # publishes, so that readers are passed through
+                time.sleep(0.001)
+            os.close(descriptor)
+
+        def open_and_close(flags):
+            while time.monotonic() < over:
+                try:
+                    os.close(os.open(self.path, flags))
+                except OSError as failure:
+                    failures.append(failure)
+                time.sleep(0.0005)
+
+        threads = [threading.Thread(target=target, args=arguments) for target, arguments in (
+            (write, ()), (write, ()), (open_and_close, (os.O_RDONLY,)), (open_and_close, (os.O_RDONLY,)),
+            (open_and_close, (os.O_RDWR,)))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(failures, [])
 
     def wait_until_published(self, content):
         deadline = time.monotonic() + 30
