@@ -1,8 +1,8 @@
 // Operations on attributes.
 #include "meta/attributes.h"
 
+#include "meta/acl.h"
 #include "meta/content.h"
-
 #include "vfs/bring.h"
 #include "vfs/core.h"
 #include "vfs/filesystem.h"
@@ -22,6 +22,28 @@ Status truncate(Core& core, File& file, uint64_t size) {
   return change_draft(
       core, file, [&](const Draft& draft, const Given& given) { return draft.needed_to_truncate(size, given); },
       [&](Draft& draft, const Given& given) { return draft.truncate(size, given); });
+}
+
+/// Whether the draft takes the change along to its publish.
+bool carry(Core& core, File& file, meta::AttributeChange change, const Result<Inode>& inode) {
+  // What an access ACL says follows the mode, and lies in the metadata.
+  if (change.mode && inode && inode->has_xattrs) return false;
+  if (core.shared && core.files.has_former(file.id)) return false;
+  if (!core.may_carry_more()) return false;
+  MutexLock lock(file.mutex);
+  if (!file.draft || !file.draft->changed()) return false;
+  change.mtime_ns.reset();  // the draft's own
+  if (!change.ctime_ns) change.ctime_ns = core.volume.clock().realtime_ns();
+  const bool carried_before = file.draft->carries();
+  if (!file.draft->carry(change)) return false;
+  if (!carried_before) core.carries_from_now(file.id);
+  return true;
+}
+
+bool has_changes(const FileRef& file) {
+  if (!file) return false;
+  MutexLock lock(file->mutex);
+  return file->draft && file->draft->changed();
 }
 
 }  // namespace
@@ -70,11 +92,15 @@ Result<Attributes> Filesystem::set_attributes(const Caller& caller, KernelNode n
       done = file->draft->note();
     }
   }
+  uint64_t begun = core_->publications;
+  Result<Inode> inode = done ? change_inode(caller, file, node.inode(), change) : Result<Inode>(Failure(done.error()));
   // Who has it open for writing publishes the new size later, together with what is written.
-  if (wanted.size && done && file->writers == 0) done = publish(*core_, {}, *file);
-  const uint64_t begun = core_->publications;
-  Result<Inode> inode = done ? meta::set_attributes(core_->volume, core_->request(caller), node.inode(), change)
-                             : Result<Inode>(Failure(done.error()));
+  if (wanted.size && done && file->writers == 0) {
+    done = publish(*core_, {}, *file);
+    begun = core_->publications;
+    if (!done) inode = Failure(done.error());
+    if (inode) inode = meta::get_inode(core_->volume, node.inode());
+  }
   Result<Attributes> attributes = inode ? Result<Attributes>(core_->attributes_of(*inode, begun, node))
                                         : Result<Attributes>(Failure(inode.error()));
   if (!attributes && attributes.error().code == Code::kNotFound && file) {
@@ -84,6 +110,18 @@ Result<Attributes> Filesystem::set_attributes(const Caller& caller, KernelNode n
   if (attributes) attributes->fleeting = core_->is_former(node);
   core_->let_go(std::move(file));
   return attributes;
+}
+
+Result<Inode> Filesystem::change_inode(const Caller& caller, const FileRef& file, InodeId id,
+                                       const meta::AttributeChange& change) {
+  if (has_changes(file)) {
+    auto inode = meta::get_inode(core_->volume, id);
+    // Of one that another node removed, the draft goes on for those who have it open.
+    if (!inode && inode.error().code != Code::kNotFound) return inode;
+    if (carry(*core_, *file, change, inode)) return inode;
+    TRY(commit_carried(*core_, *file));
+  }
+  return meta::set_attributes(core_->volume, core_->request(caller), id, change);
 }
 
 Result<Bytes> Filesystem::get_xattr(KernelNode node, std::string_view name) {
@@ -107,6 +145,7 @@ Status Filesystem::set_xattr(const Caller& caller, KernelNode node, std::string_
                              meta::XattrMode mode, bool clear_setgid) {
   if (name.starts_with("user.weir."))
     return error(Code::kPermission, "extended attributes named user.weir.* are Weir's own");
+  if (name == meta::kAccessAcl) TRY(commit_carried_of(*core_, node.inode()));
   auto set = meta::set_xattr(core_->volume, core_->request(caller), node.inode(), name, value, mode, clear_setgid);
   if (!set) return Failure(set.error());
   return {};

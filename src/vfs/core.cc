@@ -63,6 +63,12 @@ void add_draft(const Draft& draft, Attributes& attributes) {
   attributes.blocks_512 = blocks_512(draft.allocated_bytes());
   attributes.mtime_ns = draft.mtime_ns();
   attributes.ctime_ns = std::max(attributes.ctime_ns, attributes.mtime_ns);
+  const meta::AttributeChange& carried = draft.carried();
+  if (carried.mode) attributes.mode = (attributes.mode & ~07777u) | (*carried.mode & 07777);
+  if (carried.uid) attributes.uid = *carried.uid;
+  if (carried.gid) attributes.gid = *carried.gid;
+  if (carried.atime_ns) attributes.atime_ns = *carried.atime_ns;
+  if (carried.ctime_ns) attributes.ctime_ns = std::max(attributes.ctime_ns, *carried.ctime_ns);
 }
 
 }  // namespace
@@ -203,12 +209,18 @@ Attributes Core::attributes_again(const Attributes& before) {
   FileRef file = files.acquire(before.inode);
   Attributes attributes = before;
   for (bool current = false; !current;) {
+    uint64_t commits = 0;
+    {
+      MutexLock lock(file->mutex);
+      commits = file->carried_commits;
+    }
     auto inode = meta::get_inode(volume, before.inode);
     if (!inode) break;
     attributes = published_attributes(*inode);
     MutexLock lock(file->mutex);
     show_own(*file, *inode, attributes);
-    current = (file->draft && file->draft->changed()) || file->generation <= inode->generation;
+    current = file->carried_commits == commits &&
+              ((file->draft && file->draft->changed()) || file->generation <= inode->generation);
   }
   let_go(std::move(file));
   return attributes;
@@ -247,6 +259,25 @@ void Core::removed(const meta::Removed& removed) {
     let_go(std::move(file));
   }
   let_go(std::move(current));
+}
+
+void Core::carries_from_now(InodeId inode) {
+  MutexLock lock(mutex_);
+  carrying_.emplace_back(inode, volume.clock().monotonic_ns());
+}
+
+std::vector<InodeId> Core::take_carrying(int64_t since_ms) {
+  const int64_t until_ns = volume.clock().monotonic_ns() - since_ms * 1'000'000;
+  std::vector<InodeId> taken;
+  MutexLock lock(mutex_);
+  for (; !carrying_.empty() && carrying_.front().second <= until_ns; carrying_.pop_front())
+    taken.push_back(carrying_.front().first);
+  return taken;
+}
+
+bool Core::may_carry_more() const {
+  MutexLock lock(mutex_);
+  return carrying_.size() < limits::kSharedDrafts;
 }
 
 void Core::keep_unpublished(FileRef file) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -76,6 +77,12 @@ class Core {
   void let_go(FileRef file);
   /// A file lost a name, as `removed` says: if it is still in use it goes when its last user does.
   void removed(const meta::Removed& removed);
+  /// The file's draft carries attributes from now on, at most limits::kSharedDrafts between two calls of
+  /// take_carrying().
+  void carries_from_now(InodeId inode);
+  bool may_carry_more() const;
+  /// Those that began so long ago or longer.
+  std::vector<InodeId> take_carrying(int64_t since_ms);
   /// The draft could not be published when its last handle was closed: tried again by the janitor.
   void keep_unpublished(FileRef file);
   /// What a published draft left for a later life goes with the next barrier of the metadata.
@@ -123,6 +130,7 @@ class Core {
   mutable Mutex mutex_;
   std::vector<std::string> reports_ GUARDED_BY(mutex_);
   std::vector<FileRef> unpublished_ GUARDED_BY(mutex_);
+  std::deque<std::pair<InodeId, int64_t>> carrying_ GUARDED_BY(mutex_);  // since when
   std::vector<Draft::Leftovers> leftovers_ GUARDED_BY(mutex_);
 };
 

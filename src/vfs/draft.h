@@ -66,6 +66,19 @@ class Draft {
   bool changed() const { return changed_; }
   int64_t mtime_ns() const { return mtime_ns_; }
   void set_mtime_ns(int64_t mtime_ns);
+
+  // Attributes that were set while there was something unpublished travel with it (draft_attributes.cc).
+  /// Takes a change in, for itself and for a successor. False: a successor could not be told, so it has to be committed
+  /// at once. Requires: changed(); `change` has no mtime, which is the content's.
+  bool carry(const meta::AttributeChange& change);
+  /// Nothing set: none. ctime is when they were set.
+  const meta::AttributeChange& carried() const { return carried_; }
+  bool carries() const { return carried_.ctime_ns.has_value(); }
+  /// They are committed, and nobody may apply them again, after a power loss neither.
+  Status drop_carried();
+  /// Goes on with what a predecessor noted, and takes the slot.
+  void resume_carried(SlotId slot, const CarriedRecord& noted);
+
   /// All of it is in memory.
   bool in_memory() const { return pieces_.empty() && staging_ == nullptr; }
 
@@ -228,6 +241,10 @@ class Draft {
   Status save_handover();
   SmallDraftRecord small_record() const;
   void forget_slot();
+  void forget_carried();
+  Bytes encode(InodeId inode, bool with_carried) const;
+  void encode_carried(Encoder& encoder) const;
+  void decode_carried(Decoder& decoder);
   static Result<std::unique_ptr<Draft>> decoded(Place place, std::string_view record, const Manifest* sealed,
                                                 std::shared_ptr<Version> base);
   void adopt(cache::Recovered& recovered);
@@ -249,6 +266,8 @@ class Draft {
   bool mapped_ = false;
   bool pieces_noted_ = false;   // the handover record says where all bytes are
   std::optional<SlotId> slot_;  // what a successor must know of a staged draft
+  meta::AttributeChange carried_;
+  std::optional<SlotId> carried_slot_;
   SlotTable& slots_;
   SmallBytes memory_;
   std::vector<Piece> pieces_;

@@ -11,24 +11,30 @@ namespace weir::vfs {
 namespace {
 
 constexpr uint8_t kRecordVersion = 1;
+constexpr uint8_t kCarryingVersion = 2;  // with attributes
 constexpr uint8_t kReplaces = 1;
 constexpr uint8_t kLiveDraft = 2;
 constexpr uint8_t kMapped = 4;
 constexpr uint8_t kChanged = 1;
 constexpr uint8_t kBrought = 2;
 
-void check_version(Decoder& decoder) {
-  if (decoder.u8() != kRecordVersion) decoder.fail();
+uint8_t version_of(Decoder& decoder) {
+  const uint8_t version = decoder.u8();
+  if (version != kRecordVersion && version != kCarryingVersion) decoder.fail();
+  return version;
 }
 
 }  // namespace
 
-Bytes Draft::encode_record(InodeId inode) const {
+Bytes Draft::encode_record(InodeId inode) const { return encode(inode, carries()); }
+
+Bytes Draft::encode(InodeId inode, bool with_carried) const {
   CHECK(!in_memory());
   Encoder encoder;
   const int flags = (replaces_ ? kReplaces : 0) | (live_ ? kLiveDraft : 0) | (mapped_ ? kMapped : 0);
-  encoder.u8(kRecordVersion).u64(inode.value).u64(base_generation_).u8(static_cast<uint8_t>(flags));
-  encoder.u64(size_).i64(mtime_ns_);
+  encoder.u8(with_carried ? kCarryingVersion : kRecordVersion).u64(inode.value).u64(base_generation_);
+  encoder.u8(static_cast<uint8_t>(flags)).u64(size_).i64(mtime_ns_);
+  if (with_carried) encode_carried(encoder);
   for (size_t first = 0; first < pieces_.size();) {
     const Piece& piece = pieces_[first];
     auto same = [&](const Piece& other) {
@@ -47,7 +53,7 @@ Bytes Draft::encode_record(InodeId inode) const {
 
 Result<Draft::RecordHead> Draft::head_of_record(std::string_view record) {
   Decoder decoder(record);
-  check_version(decoder);
+  version_of(decoder);
   RecordHead head;
   head.inode.value = decoder.u64();
   head.base_generation = decoder.u64();
@@ -80,7 +86,11 @@ Status Draft::renew_records() {
 
 // ---- For a successor on the running machine.
 
-Draft::~Draft() { forget_slot(); }
+Draft::~Draft() {
+  // First what only means something beside the other.
+  forget_carried();
+  forget_slot();
+}
 
 void Draft::forget_slot() {
   if (slot_) slots_.free(*slot_);
@@ -92,7 +102,7 @@ SmallDraftRecord Draft::small_record() const {
 }
 
 Status Draft::save_handover() {
-  TRY(staging_->save_handover(encode_record(inode_)));
+  TRY(staging_->save_handover(encode(inode_, false)));
   pieces_noted_ = true;
   if (slot_) {
     slots_.find(*slot_)->as<StagedDraftRecord>().staging_id = staging_->id();
@@ -200,13 +210,15 @@ Result<std::unique_ptr<Draft>> Draft::decoded(Place place, std::string_view reco
                                               std::shared_ptr<Version> base) {
   Decoder decoder(record);
   ASSIGN_OR_RETURN(RecordHead head, head_of_record(record));
-  decoder.raw(1 + 2 * sizeof(uint64_t));
+  const bool with_carried = version_of(decoder) == kCarryingVersion;
+  decoder.raw(2 * sizeof(uint64_t));
   std::unique_ptr<Draft> draft(new Draft(place, std::move(base), head.base_generation));
   const uint8_t flags = decoder.u8();
   draft->replaces_ = (flags & kReplaces) != 0;
   draft->mapped_ = (flags & kMapped) != 0;
   draft->size_ = decoder.u64();
   draft->mtime_ns_ = decoder.i64();
+  if (with_carried) draft->decode_carried(decoder);
   draft->changed_ = true;
   if (draft->size_ > limits::kFileBytes)
     return error(Code::kCorrupt, "staging record of inode {} has a wrong size", head.inode.value);

@@ -105,6 +105,12 @@ bool FileTable::is_current(const File& file) const {
   return found != places_.end() && found->second.current.file.get() == &file;
 }
 
+bool FileTable::has_former(InodeId inode) const {
+  MutexLock lock(mutex_);
+  auto found = places_.find(inode);
+  return found != places_.end() && !found->second.former.empty();
+}
+
 size_t FileTable::users(InodeId inode) const {
   MutexLock lock(mutex_);
   auto found = places_.find(inode);

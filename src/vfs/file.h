@@ -33,6 +33,7 @@ struct File {
   std::shared_ptr<Version> version GUARDED_BY(mutex);     // what is published; null: not loaded yet
   uint64_t generation GUARDED_BY(mutex) = 0;              // of `version`
   std::unique_ptr<Draft> draft GUARDED_BY(mutex);         // what is not; null: nothing
+  uint64_t carried_commits GUARDED_BY(mutex) = 0;         // of what a draft carried, ahead of its content
   bool unsynced GUARDED_BY(mutex) = true;                 // not known to be safe against power loss
   bool publication_open GUARDED_BY(mutex) = false;        // counted in Core::open_publications
   std::shared_ptr<const Inode> loaded GUARDED_BY(mutex);  // whose content `version` is; where nodes share the volume
@@ -90,6 +91,7 @@ class FileTable {
   FileRef restore(InodeId inode, uint16_t first_epoch);
   bool in_use(InodeId inode) const;
   bool is_current(const File& file) const;
+  bool has_former(InodeId inode) const;
   size_t users(InodeId inode) const;
   std::vector<FileRef> all();
   size_t size() const;

@@ -57,6 +57,7 @@ struct Kernel {
 
 class Core;
 struct Handle;
+class FileRef;
 class SharedLocks;
 
 /// The filesystem that the kernel channel serves: joins names (meta), the node's disk (cache) and the object store.
@@ -178,6 +179,9 @@ class Filesystem {
   Result<CreatedFile> open_new(const Caller& caller, const Inode& inode, int open_flags);
   Opened add_handle(const Caller& caller, std::shared_ptr<Handle> handle, Opened opened);
   /// The answer to a request that a predecessor did, as far as its handle; nothing if it did not.
+  /// Of a file with unpublished content the change travels with that, where it can. The inode as it was or is then.
+  Result<Inode> change_inode(const Caller& caller, const FileRef& file, InodeId id,
+                             const meta::AttributeChange& change);
   std::optional<Opened> opened_before(const Caller& caller);
 
   std::unique_ptr<Core> core_;

@@ -17,6 +17,7 @@ namespace {
 
 constexpr int64_t kRoundMs = 5000;  // how old a close may be at most to be lost in a power failure
 constexpr int64_t kSettleMs = 20;
+constexpr int64_t kCarryMs = 5000;        // how long attributes wait for a publish at least; other nodes see them later
 constexpr int64_t kLookEveryMs = 60'000;  // at open files, for what other nodes did to them
 constexpr int64_t kCollectEveryMs = 600'000;
 
@@ -57,6 +58,7 @@ void Janitor::run() {
     }
     make_durable();
     publish_again();
+    commit_attributes();
     look_at_foreign();
     core_.buffers.trim();
     if (core_.volume.clock().monotonic_ns() - last_collect_ns_ >= kCollectEveryMs * 1'000'000) collect();
@@ -98,6 +100,15 @@ Status Janitor::settle(File& file) {
     kernel->drain();
   }
   return settle_live(core_, file);
+}
+
+void Janitor::commit_attributes() {
+  for (InodeId inode : core_.take_carrying(kCarryMs)) {
+    Status committed = commit_carried_of(core_, inode);
+    if (committed) continue;
+    log::warning("attributes of inode {} are not committed yet: {}", inode.value, committed.error().what);
+    core_.carries_from_now(inode);
+  }
 }
 
 void Janitor::look_at_foreign() {

@@ -22,6 +22,8 @@ class Janitor {
   void run();
   void make_durable();
   void publish_again();
+  /// Other nodes shall not wait long for what was set on a file that somebody writes on and on.
+  void commit_attributes();
   Status settle(File& file);
   void look_at_foreign();
   void collect();

@@ -80,6 +80,7 @@ Status Draft::published(std::shared_ptr<Version> version, uint64_t generation, u
   base_generation_ = generation;
   fencings_ = fencings;
   changed_ = false;
+  forget_carried();
   // Small content names none of these chunks: what follows it brings them anew.
   replaces_ = !base_->has_image();
   for (Piece& piece : pieces_) piece.changed = piece.brought = replaces_;

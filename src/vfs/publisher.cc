@@ -139,6 +139,8 @@ Status publish_draft(Core& core, meta::RequestId request, File& file) REQUIRES(f
   prepared.change.base_generation = file.draft->base_generation();
   prepared.change.fencings = file.draft->fencings();
   prepared.change.size = file.draft->size();
+  prepared.change.attributes = file.draft->carried();
+  prepared.change.attributes.ctime_ns.reset();  // that of the publish
   prepared.change.attributes.mtime_ns = file.draft->mtime_ns();
   if (file.draft->live()) {
     TRY(prepare_live(core, file, prepared));
@@ -276,6 +278,27 @@ Status publish(Core& core, meta::RequestId request, File& file) {
   // A chunk that was shared may have lost the content that named it, and its object.
   auto brought = bring_shared(core, file);
   return brought && *brought ? publish_once(core, request, file) : published;
+}
+
+Status commit_carried(Core& core, File& file) {
+  MutexLock lock(file.mutex);
+  if (!file.draft || !file.draft->carries() || file.gone) return {};
+  meta::AttributeChange change = file.draft->carried();
+  change.ctime_ns.reset();
+  auto set = meta::set_attributes(core.volume, {}, file.id, change);
+  if (!set && set.error().code == Code::kNotFound) return {};
+  if (!set) return Failure(set.error());
+  ++file.carried_commits;
+  ++core.publications;
+  return file.draft->drop_carried();
+}
+
+Status commit_carried_of(Core& core, InodeId inode) {
+  FileRef file = core.files.find(inode);
+  if (!file) return {};
+  Status committed = commit_carried(core, *file);
+  core.let_go(std::move(file));
+  return committed;
 }
 
 Status settle_live(Core& core, File& file) {

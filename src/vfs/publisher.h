@@ -9,6 +9,12 @@ namespace weir::vfs {
 /// engine.
 Status publish(Core& core, meta::RequestId request, File& file);
 
+/// Commits the attributes that the file's draft carries, ahead of its content, which stays unpublished. Nothing to do
+/// is success; so is a file that is gone. Blocks on the engine.
+Status commit_carried(Core& core, File& file);
+/// The same by inode; one that is not in use carries nothing.
+Status commit_carried_of(Core& core, InodeId inode);
+
 /// Makes what was published here safe against power loss: image or small content, journal, and names.
 Status sync_published(Core& core, File& file);
 

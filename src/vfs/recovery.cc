@@ -12,6 +12,7 @@ namespace weir::vfs {
 namespace {
 
 using ById = std::map<uint64_t, cache::Recovered>;
+using Carried = std::map<InodeId, std::pair<SlotId, CarriedRecord>>;
 
 // Of a live draft, whose file is what readers see, whatever was published of it.
 constexpr uint64_t kAnyGeneration = UINT64_MAX;
@@ -72,6 +73,19 @@ Status lend_again(Core& core) {
   return {};
 }
 
+/// Attributes that drafts carried. Takes those out of the table that died before they were whole.
+Carried carried_by_drafts(Core& core) {
+  Carried carried;
+  std::vector<SlotId> broken;
+  core.memory->drafts().for_each([&](SlotId id, SharedSlot& slot) {
+    const CarriedRecord record = slot.as<CarriedRecord>();
+    if (record.kind != CarriedRecord::kKind) return;
+    if (record.inode == 0 || !carried.try_emplace(InodeId{record.inode}, id, record).second) broken.push_back(id);
+  });
+  for (SlotId id : broken) core.memory->drafts().free(id);
+  return carried;
+}
+
 /// Where a draft of an earlier life goes on. Nothing: it was published since it was noted. Other nodes may have
 /// published since as well, and then it is not known which it was: what it holds does not win over what they did.
 std::optional<Draft::Place> place_to_go_on(Core& core, const File& file, uint64_t base_generation)
@@ -86,7 +100,7 @@ std::optional<Draft::Place> place_to_go_on(Core& core, const File& file, uint64_
 /// Gives the file the draft that `make` makes over its published content, if it is not published. False: it is, or the
 /// file is gone. Who has it open goes on with it; if nobody has, it is published.
 Result<bool> resume_draft(
-    Core& core, InodeId inode, uint64_t base_generation,
+    Core& core, Carried& carried, InodeId inode, uint64_t base_generation,
     const std::function<Result<std::unique_ptr<Draft>>(Draft::Place, std::shared_ptr<Version>, uint64_t)>& make) {
   FileRef file = core.files.acquire(inode);
   auto version = core.version_of(*file);
@@ -100,6 +114,11 @@ Result<bool> resume_draft(
     const auto place = place_to_go_on(core, *file, base_generation);
     if (file->draft || !place) return false;
     ASSIGN_OR_RETURN(file->draft, make(*place, *version, file->generation));
+    if (auto found = carried.find(inode); found != carried.end()) {
+      file->draft->resume_carried(found->second.first, found->second.second);
+      carried.erase(found);
+    }
+    if (file->draft->carries()) core.carries_from_now(inode);
     // The uploader shall not take what was sealed for something that nobody wants.
     file->publication_open = true;
     ++core.open_publications;
@@ -124,7 +143,7 @@ Result<bool> unless_damaged(Core& core, uint64_t inode, Result<bool> resumed) {
   return false;
 }
 
-Status resume_small_drafts(Core& core) {
+Status resume_small_drafts(Core& core, Carried& carried) {
   SlotTable& slots = core.memory->contents();
   std::vector<std::pair<SlotId, SmallDraftRecord>> noted;
   slots.for_each([&](SlotId id, SharedSlot& slot) { noted.emplace_back(id, slot.as<SmallDraftRecord>()); });
@@ -134,7 +153,7 @@ Status resume_small_drafts(Core& core) {
       auto make = [&, slot = id, small = record](Draft::Place place, std::shared_ptr<Version> base, uint64_t) {
         return Result<std::unique_ptr<Draft>>(Draft::resumed(place, slot, small, std::move(base)));
       };
-      ASSIGN_OR_RETURN(resumed, resume_draft(core, InodeId{record.inode}, record.base_generation, make));
+      ASSIGN_OR_RETURN(resumed, resume_draft(core, carried, InodeId{record.inode}, record.base_generation, make));
     }
     if (!resumed) slots.free(id);
   }
@@ -142,10 +161,12 @@ Status resume_small_drafts(Core& core) {
 }
 
 /// Takes what it resumes out of `all`.
-Status resume_staged_drafts(Core& core, ById& all) {
+Status resume_staged_drafts(Core& core, Carried& carried, ById& all) {
   SlotTable& slots = core.memory->drafts();
   std::vector<std::pair<SlotId, StagedDraftRecord>> noted;
-  slots.for_each([&](SlotId id, SharedSlot& slot) { noted.emplace_back(id, slot.as<StagedDraftRecord>()); });
+  slots.for_each([&](SlotId id, SharedSlot& slot) {
+    if (slot.as<CarriedRecord>().kind != CarriedRecord::kKind) noted.emplace_back(id, slot.as<StagedDraftRecord>());
+  });
   for (const auto& [id, record] : noted) {
     auto found = record.inode == 0 ? all.end() : all.find(record.staging_id);
     // The request that began a take-over will be done again, from the beginning.
@@ -160,8 +181,8 @@ Status resume_staged_drafts(Core& core, ById& all) {
       auto make = [&, slot = id, staged = record](Draft::Place place, std::shared_ptr<Version> base, uint64_t now) {
         return Draft::resumed(place, slot, staged, found->second, std::move(base), now);
       };
-      ASSIGN_OR_RETURN(resumed,
-                       unless_damaged(core, record.inode, resume_draft(core, InodeId{record.inode}, generation, make)));
+      ASSIGN_OR_RETURN(resumed, unless_damaged(core, record.inode,
+                                               resume_draft(core, carried, InodeId{record.inode}, generation, make)));
     }
     if (resumed)
       all.erase(found);
@@ -257,8 +278,11 @@ Status recover(Core& core) {
   restore_handles(core);
   TRY(resume_pinned(core));
   // Small ones first: bytes that moved from one place to the other are in both for a moment, and the staging file goes.
-  TRY(resume_small_drafts(core));
-  TRY(resume_staged_drafts(core, all));
+  Carried carried = carried_by_drafts(core);
+  TRY(resume_small_drafts(core, carried));
+  TRY(resume_staged_drafts(core, carried, all));
+  // Their drafts were published.
+  for (const auto& [inode, noted] : carried) core.memory->drafts().free(noted.first);
   TRY(lend_again(core));
   recover_saved(core, all);
   TRY(settle_power_loss(core));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 
 /// What the filesystem keeps in the slots of the shared memory file (docs/shared-memory.md), so that a successor of
@@ -40,6 +41,21 @@ struct StagedDraftRecord {
   uint64_t size = 0;
   int64_t mtime_ns = 0;
 };
+
+/// Payload of a slot in the table of staged drafts, for a draft of either kind: what was set on its file and travels
+/// with its publish.
+struct CarriedRecord {
+  static constexpr uint64_t kKind = UINT64_MAX;
+  uint64_t inode = 0;
+  int64_t atime_ns = 0;
+  uint64_t kind = kKind;  // where a staged draft has its staging id, which is never that
+  int64_t ctime_ns = 0;
+  uint32_t mode = 0;
+  uint32_t uid = 0;
+  uint32_t gid = 0;
+  uint32_t set = 0;  // bits: mode 1, uid 2, gid 4, atime 8
+};
+static_assert(offsetof(CarriedRecord, kind) == offsetof(StagedDraftRecord, staging_id));
 
 /// Writes a record into a slot so that a process that dies meanwhile leaves one without an inode.
 template <class Record>
