@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <thread>
 
@@ -218,23 +219,26 @@ TEST_F(Lease, ANodeThatOnlyPassedByLeavesNothing) {
 TEST_F(Lease, OfTwoAtOnceOneWins) {
   pretend_holder({"another boot", 1, 4711, 5});
   std::atomic<int> won = 0;
-  std::vector<std::unique_ptr<NodeLease>> leases(2);
+  struct Contender {
+    testing::FakeClock clock;
+    SeededRandom random{1};
+    std::unique_ptr<NodeLease> lease;
+  };
+  std::array<Contender, 2> contenders;
   std::vector<std::thread> threads;
-  for (auto& lease : leases)
+  for (Contender& contender : contenders)
     threads.emplace_back([&] {
-      SeededRandom random(1);
-      testing::FakeClock clock;
-      auto taken = NodeLease::take(engine_, {kNode, "/data"}, clock, random);
+      auto taken = NodeLease::take(engine_, {kNode, "/data"}, contender.clock, contender.random);
       if (!taken) return;
       ++won;
-      lease = std::move(*taken);
+      contender.lease = std::move(*taken);
     });
   for (std::thread& thread : threads) thread.join();
   // Both are this process, so the second may find the first alive and be refused, never be let in beside it.
   auto info = last_node_info(engine_, kNode).value().value();
   int owners = 0;
-  for (auto& lease : leases)
-    if (lease && lease->info().epoch == info.epoch) ++owners;
+  for (const Contender& contender : contenders)
+    if (contender.lease && contender.lease->info().epoch == info.epoch) ++owners;
   EXPECT_EQ(owners, 1);
   EXPECT_GE(won, 1);
 }
