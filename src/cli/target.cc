@@ -28,6 +28,7 @@ namespace {
 constexpr const char* kControlAttribute = "user.weir.control";
 constexpr int kDaemonsAsked = 40;  // one after the other, of a mount whose daemons keep dying
 constexpr int64_t kLookAgainMs = 50;
+constexpr int kLooks = 200;  // 10 s: a daemon that goes on does the requests of the one before first
 
 /// The mount of the whole volume, where `mount` is a bind mount of a part of it.
 fuse::MountInfo whole_mount(const fuse::MountInfo& mount) {
@@ -130,7 +131,7 @@ Result<LivePath> find_live_path(const std::string& path) {
 /// meanwhile. `control_path` becomes the one that was asked.
 static Result<Json> ask_listening(const Target& target, std::string& control_path, const Json& request,
                                   const ReportProgress& progress) {
-  for (int attempt = 0; attempt < kDaemonsAsked; ++attempt) {
+  for (int attempt = 0; attempt < kLooks; ++attempt) {
     auto socket = LineSocket::connect(control_path, limits::kControlReplyBytes);
     const bool gone = !socket && (socket.error().code == Code::kUnavailable || socket.error().code == Code::kNotFound);
     auto mount = gone ? fuse::find_mount(target.mount_point) : std::nullopt;

@@ -333,6 +333,20 @@ class Commands(CliTest):
             thread.join()
         self.assertEqual(failed, [])
 
+    def test_a_command_waits_for_a_daemon_that_serves_files_and_no_commands_yet(self):
+        """As one does that goes on after another, for seconds on a busy machine."""
+        self.up()
+        control = os.getxattr(self.mount, "user.weir.control").decode()
+        os.rename(control, control + ".away")
+        command = subprocess.Popen([WEIR, "status", self.mount, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        try:
+            time.sleep(4)
+        finally:
+            os.rename(control + ".away", control)
+        out, errors = command.communicate(timeout=60)
+        self.assertEqual((command.returncode, errors), (0, ""))
+        self.assertEqual(json.loads(out)["mount_point"], self.mount)
+
     def test_an_interrupted_sync_leaves_a_daemon_that_can_end(self):
         self.up()
         os.rename(self.store, self.store + ".away")
