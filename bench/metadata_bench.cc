@@ -32,6 +32,8 @@ int main(int count, char** arguments) {
   app.add_option("--entries", options.entries, "Names of the directory that is listed.")
       ->capture_default_str()
       ->check(CLI::Range(100, 10'000'000));
+  app.add_option("--only", options.only, "One group of measurements.")
+      ->check(CLI::IsMember({"floor", "names", "contents", "listing", "nodes"}));
   bool quick = false;
   app.add_flag("--quick", quick, "Shows that it works, not how fast.");
   try {

@@ -61,16 +61,19 @@ Result<Node> Stage::open(const std::string& url, uint32_t node, bool create) {
 }
 
 Status Stage::measure() {
-  for (size_t clients : {size_t{1}, options_.clients}) TRY(floor(clients));
+  const auto wanted = [&](std::string_view group) { return options_.only.empty() || options_.only == group; };
   for (size_t clients : {size_t{1}, options_.clients}) {
-    TRY(names(fmt::format("{} client{}", clients, clients > 1 ? "s" : ""), shared_, clients));
+    if (wanted("floor")) TRY(floor(clients));
   }
-  TRY(names("embedded, 1 client", embedded_, 1));
-  TRY(contents("1 client", shared_));
-  TRY(contents("embedded, 1 client", embedded_));
-  TRY(listing("1 client", shared_));
-  TRY(one_directory_by_nodes());
-  return same_chunks_by_nodes();
+  for (size_t clients : {size_t{1}, options_.clients}) {
+    if (wanted("names")) TRY(names(fmt::format("{} client{}", clients, clients > 1 ? "s" : ""), shared_, clients));
+  }
+  if (wanted("names")) TRY(names("embedded, 1 client", embedded_, 1));
+  if (wanted("contents")) TRY(contents("1 client", shared_));
+  if (wanted("contents")) TRY(contents("embedded, 1 client", embedded_));
+  if (wanted("listing")) TRY(listing("1 client", shared_));
+  if (wanted("nodes")) TRY(one_directory_by_nodes());
+  return wanted("nodes") ? same_chunks_by_nodes() : Status();
 }
 
 }  // namespace weir::bench

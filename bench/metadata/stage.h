@@ -18,6 +18,7 @@ struct StageOptions {
   size_t operations = 2000;
   size_t clients = 8;
   size_t entries = 100'000;
+  std::string only;  // one group of measurements; empty: all
 };
 
 /// A volume as one node has it open.

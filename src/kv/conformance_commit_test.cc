@@ -301,6 +301,39 @@ TEST_P(EngineConformance, first_writers_of_an_absent_key_race_and_one_wins) {
   }
 }
 
+TEST_P(EngineConformance, of_those_who_race_for_many_absent_keys_one_wins_and_the_others_leave_nothing) {
+  constexpr int kThreads = 4;
+  constexpr int kKeys = 300;
+  std::vector<Bytes> keys;
+  for (int i = 0; i < kKeys; ++i) keys.push_back(fmt::format("shared{:03}", i));
+  std::atomic<int> read = 0;
+  std::vector<std::string> outcomes(kThreads);
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < kThreads; ++thread) {
+    threads.emplace_back([&, thread] {
+      auto transaction = engine().begin();
+      const auto values = transaction->get_many(keys);
+      // Nobody commits before all have seen that there is nothing.
+      for (++read; read < kThreads;) std::this_thread::yield();
+      if (!values) return;
+      // The last two of the keys are wanted by all, the others by every second.
+      for (int i = thread % 2 == 0 ? 0 : kKeys - 2; i < kKeys; ++i)
+        transaction->put(keys[i], fmt::format("{}", thread));
+      for (int i = 0; i < kKeys; ++i) transaction->put(fmt::format("own{}-{}", thread, i), "x");
+      outcomes[thread] = outcome(transaction->commit());
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(std::count(outcomes.begin(), outcomes.end(), "ok"), 1);
+  EXPECT_EQ(std::count(outcomes.begin(), outcomes.end(), "conflict"), kThreads - 1);
+  const auto winner = std::find(outcomes.begin(), outcomes.end(), "ok") - outcomes.begin();
+  for (int thread = 0; thread < kThreads; ++thread)
+    for (int i : {0, 63, 64, kKeys - 1})
+      EXPECT_EQ(text(fmt::format("own{}-{}", thread, i)), thread == winner ? "x" : "(absent)");
+  EXPECT_EQ(text(keys[0]), winner % 2 == 0 ? fmt::format("{}", winner) : "(absent)");
+  EXPECT_EQ(text(keys[kKeys - 1]), fmt::format("{}", winner));
+}
+
 TEST_P(EngineConformance, transactions_over_many_shared_keys_move_without_loss) {
   constexpr int kAccounts = 8, kThreads = 4, kMoves = 25;
   for (int i = 0; i < kAccounts; ++i) put(fmt::format("account{}", i), "100");

@@ -20,7 +20,7 @@ const char* const kFunctions[2] = {
     // First every lock over both what was read and what is written, in key order, each in its final strength: two
     // commits never wait for each other. A row that another transaction changed meanwhile is seen as that left it. Then
     // inserts, in key order, of one table after those of the other; one that finds a row where none may be, or lost a
-    // race, undoes all.
+    // race, undoes all. They are made in slices: who lost a race for many keys, after it waited, gives up at the first.
     //   check_keys      read or written, ascending      check_versions  NULL: not validated
     //   check_kinds     1: of brief, plus 2: for writing
     //   update_*        validated as present
@@ -36,7 +36,17 @@ DECLARE
   stale boolean;
   next_version bigint;
   inserted bigint;
+  highest int;
+  slice CONSTANT int := 64;
 BEGIN
+  -- Of those who would put the same many keys one goes on; the others need not look at all of them to find that out.
+  -- Nothing else is locked yet.
+  IF cardinality(absent_keys) >= slice THEN
+    PERFORM pg_advisory_xact_lock(hashtextextended(encode(absent_keys[1], 'hex'), 0));
+    IF EXISTS (SELECT 1 FROM @.kv t WHERE t.key = absent_keys[1]) THEN
+      RETURN 0;
+    END IF;
+  END IF;
   SELECT bool_or(wanted.version <> coalesce(a.version, b.version, c.version, d.version, 0)) INTO stale
     FROM unnest(check_keys, check_versions, check_kinds) AS wanted (key, version, kind)
     LEFT JOIN LATERAL (SELECT t.version FROM @.kv t WHERE t.key = wanted.key AND wanted.kind = 0 FOR SHARE)
@@ -63,26 +73,30 @@ BEGIN
     UPDATE @.brief t SET bytes = u.bytes, version = next_version
       FROM unnest(brief_update_keys, brief_update_bytes) AS u (key, bytes) WHERE t.key = u.key;
   END IF;
-  IF cardinality(insert_keys) > 0 THEN
+  FOR lowest IN 1 .. cardinality(insert_keys) BY slice LOOP
+    highest := least(lowest + slice - 1, cardinality(insert_keys));
     INSERT INTO @.kv AS t (key, bytes, version)
-      SELECT i.key, i.bytes, next_version FROM unnest(insert_keys, insert_bytes) AS i (key, bytes)
+      SELECT i.key, i.bytes, next_version
+        FROM unnest(insert_keys[lowest:highest], insert_bytes[lowest:highest]) AS i (key, bytes)
       ON CONFLICT (key) DO UPDATE SET bytes = excluded.bytes, version = excluded.version
         WHERE NOT (t.key = ANY (absent_keys));
     GET DIAGNOSTICS inserted = ROW_COUNT;
-    IF inserted <> cardinality(insert_keys) THEN
+    IF inserted <> highest - lowest + 1 THEN
       RAISE EXCEPTION 'a key that was absent is there' USING ERRCODE = 'serialization_failure';
     END IF;
-  END IF;
-  IF cardinality(brief_insert_keys) > 0 THEN
+  END LOOP;
+  FOR lowest IN 1 .. cardinality(brief_insert_keys) BY slice LOOP
+    highest := least(lowest + slice - 1, cardinality(brief_insert_keys));
     INSERT INTO @.brief AS t (key, bytes, version)
-      SELECT i.key, i.bytes, next_version FROM unnest(brief_insert_keys, brief_insert_bytes) AS i (key, bytes)
+      SELECT i.key, i.bytes, next_version
+        FROM unnest(brief_insert_keys[lowest:highest], brief_insert_bytes[lowest:highest]) AS i (key, bytes)
       ON CONFLICT (key) DO UPDATE SET bytes = excluded.bytes, version = excluded.version
         WHERE NOT (t.key = ANY (absent_keys));
     GET DIAGNOSTICS inserted = ROW_COUNT;
-    IF inserted <> cardinality(brief_insert_keys) THEN
+    IF inserted <> highest - lowest + 1 THEN
       RAISE EXCEPTION 'a key that was absent is there' USING ERRCODE = 'serialization_failure';
     END IF;
-  END IF;
+  END LOOP;
   IF cardinality(erase_keys) > 0 THEN
     DELETE FROM @.kv t WHERE t.key = ANY (erase_keys);
   END IF;
