@@ -1,6 +1,8 @@
 // Operations on attributes.
 #include "meta/attributes.h"
 
+#include <sys/stat.h>
+
 #include "meta/acl.h"
 #include "meta/content.h"
 #include "vfs/bring.h"
@@ -16,6 +18,7 @@ namespace {
 
 constexpr std::string_view kControlXattr = "user.weir.control";
 constexpr std::string_view kStateXattr = "user.weir.state";
+constexpr int64_t kSetidKnownNs = 1'000'000'000;
 
 Status truncate(Core& core, File& file, uint64_t size) {
   if (size > limits::kFileBytes) return error(Code::kTooLarge, "a file has at most {} bytes", limits::kFileBytes);
@@ -108,8 +111,42 @@ Result<Attributes> Filesystem::set_attributes(const Caller& caller, KernelNode n
     if (auto shown = core_->attributes_shown(node)) attributes = *shown;
   }
   if (attributes) attributes->fleeting = core_->is_former(node);
+  if (file && change.mode) {
+    MutexLock lock(file->mutex);
+    ++file->mode_changes;
+    file->no_setid_since_ns = 0;
+  }
   core_->let_go(std::move(file));
   return attributes;
+}
+
+Status Filesystem::drop_setid(const Caller& caller, HandleId id) {
+  ASSIGN_OR_RETURN(auto handle, core_->handles.find(id));
+  File& file = *handle->file;
+  const int64_t now_ns = core_->volume.clock().monotonic_ns();
+  uint64_t mode_changes = 0;
+  {
+    MutexLock lock(file.mutex);
+    if (file.no_setid_since_ns != 0 && now_ns - file.no_setid_since_ns < kSetidKnownNs) return {};
+    mode_changes = file.mode_changes;
+  }
+  const KernelNode node = KernelNode::of(file.id, handle->epoch);
+  auto attributes = get_attributes(node);
+  // Of one that another node removed nobody but those who have it open sees the mode.
+  if (!attributes && attributes.error().code == Code::kNotFound) return {};
+  if (!attributes) return Failure(attributes.error());
+  // As the kernel does it: setgid without the right to run is no setgid.
+  const uint32_t group = (attributes->mode & S_IXGRP) != 0 ? uint32_t{S_ISGID} : 0;
+  const uint32_t dropped = attributes->mode & (S_ISUID | group);
+  if (dropped == 0) {
+    MutexLock lock(file.mutex);
+    if (file.mode_changes == mode_changes) file.no_setid_since_ns = now_ns;
+    return {};
+  }
+  SetAttributes change;
+  change.mode = attributes->mode & 07777 & ~dropped;
+  auto changed = set_attributes(caller, node, change);
+  return changed ? Status() : Status(Failure(changed.error()));
 }
 
 Result<Inode> Filesystem::change_inode(const Caller& caller, const FileRef& file, InodeId id,

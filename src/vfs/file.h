@@ -34,6 +34,8 @@ struct File {
   uint64_t generation GUARDED_BY(mutex) = 0;              // of `version`
   std::unique_ptr<Draft> draft GUARDED_BY(mutex);         // what is not; null: nothing
   uint64_t carried_commits GUARDED_BY(mutex) = 0;         // of what a draft carried, ahead of its content
+  uint64_t mode_changes GUARDED_BY(mutex) = 0;            // made through this node
+  int64_t no_setid_since_ns GUARDED_BY(mutex) = 0;        // on the monotonic clock, when it was looked; 0: not known
   bool unsynced GUARDED_BY(mutex) = true;                 // not known to be safe against power loss
   bool publication_open GUARDED_BY(mutex) = false;        // counted in Core::open_publications
   std::shared_ptr<const Inode> loaded GUARDED_BY(mutex);  // whose content `version` is; where nodes share the volume

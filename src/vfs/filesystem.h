@@ -123,6 +123,9 @@ class Filesystem {
   /// As read_is_local(): writing into a chunk that is not here needs its other bytes first.
   bool write_is_local(HandleId handle, uint64_t offset, size_t count);
   /// The number of bytes, also of those that `from` leaves out. May wait as read() does.
+  /// Takes setuid and setgid bits away, before somebody writes who may not keep them: the kernel asks for that with
+  /// writes that bypass its page cache. Looks at most once a second whether there are any, or after a change of mode.
+  Status drop_setid(const Caller& caller, HandleId handle);
   Result<size_t> write(HandleId handle, uint64_t offset, std::string_view bytes, WriteFrom from = WriteFrom::kProgram,
                        const Waiting& waiting = {});
   /// True if flush(), sync() and release() of this handle have much to hash or write: not for the kernel's workers.

@@ -1,5 +1,6 @@
 // Operations on names.
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include "meta/attributes.h"
 #include "vfs/core.h"
@@ -113,6 +114,7 @@ Result<CreatedFile> Filesystem::open_new(const Caller& caller, const Inode& inod
     if (!handle->file->version && empty)
       core_->published_here(*handle->file, Version::of_bytes(core_->sources(), Bytes(), ChunkId()), inode);
     handle->file->orphan = inode.link_count == 0;
+    if ((inode.mode & (S_ISUID | S_ISGID)) == 0) handle->file->no_setid_since_ns = core_->volume.clock().monotonic_ns();
   }
   const uint64_t begun = core_->publications;
   ASSIGN_OR_RETURN(Opened opened, begin_open(*core_, caller, *handle, KernelNode::of(inode.id, handle->epoch)));

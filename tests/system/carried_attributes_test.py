@@ -124,6 +124,20 @@ class CarriedAttributes(FleetTest):
             self.assertEqual(read(b.path("log")), b"firstsecond")
             self.assertEqual(looks(b.path("log"))[0], 0o600)
 
+    def test_a_write_takes_setuid_away(self):
+        with Fleet(2) as fleet:
+            a, b = fleet.nodes
+            write(a.path("program"), b"x")
+            os.chmod(a.path("program"), 0o666)
+            descriptor = os.open(a.path("program"), os.O_WRONLY)
+            os.write(descriptor, b"y")
+            os.fchmod(descriptor, 0o6777)
+            self.assertEqual(looks(descriptor)[0], 0o6777)
+            a.run("setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups", "sh", "-c", "echo more >> program")
+            self.assertEqual(looks(descriptor)[0], 0o777)
+            os.close(descriptor)
+            self.assertEqual(looks(b.path("program"))[0], 0o777)
+
 
 if __name__ == "__main__":
     harness.main()

@@ -132,6 +132,10 @@ void write(Service& service, const Request& request, Responder responder) {
   const auto in = reader.take<fuse_write_in>();
   const std::string_view bytes = reader.bytes(in.size);
   if (reader.failed()) return answer_malformed(std::move(responder));
+  if ((in.write_flags & FUSE_WRITE_KILL_SUIDGID) != 0) {
+    if (Status dropped = service.filesystem.drop_setid(caller_of(request), in.fh); !dropped)
+      return answer(std::move(responder), dropped);
+  }
   if ((in.write_flags & FUSE_WRITE_CACHE) == 0 && service.filesystem.syncs_writes(in.fh))
     return write_and_sync(service, request, in, bytes, std::move(responder));
   if (service.filesystem.write_is_local(in.fh, in.offset, in.size)) {
