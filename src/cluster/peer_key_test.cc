@@ -72,14 +72,19 @@ TEST(SumsTableTest, KeepsTheOnesUsedLast) {
     digest[0] = number;
     return ChunkId(digest);
   };
-  table.put(id(1), {1});
-  table.put(id(2), {2});
-  EXPECT_TRUE(table.find(id(1)));
-  table.put(id(3), {3});
-  EXPECT_FALSE(table.find(id(2)));
-  EXPECT_EQ(table.find(id(1)), ChunkSums{1});
+  constexpr size_t kLength = 5;
+  table.put(id(1), kLength, {1});
+  table.put(id(2), kLength, {2});
+  EXPECT_TRUE(table.find(id(1), kLength));
+  table.put(id(3), kLength, {3});
+  EXPECT_FALSE(table.find(id(2), kLength));
+  EXPECT_EQ(table.find(id(1), kLength), ChunkSums{1});
+  EXPECT_FALSE(table.find(id(1), kLength + 1));
+  table.put(id(1), kLength + 1, {4});
+  EXPECT_EQ(table.find(id(1), kLength + 1), ChunkSums{4});
+  EXPECT_FALSE(table.find(id(1), kLength));
   table.erase(id(1));
-  EXPECT_FALSE(table.find(id(1)));
+  EXPECT_FALSE(table.find(id(1), kLength + 1));
 }
 
 }  // namespace

@@ -210,6 +210,21 @@ TEST_F(PeerProtocolTest, SumsThatWereMadeOfAMisreadChunkAreMadeAnew) {
   EXPECT_EQ(chunk_id_of(first), manifest_->chunks[0]);
 }
 
+TEST_F(PeerProtocolTest, ANodeThatIsWrongAboutTheLengthOfAChunkSpoilsNothing) {
+  const auto ask_for = [&](size_t length) {
+    std::string key;
+    auto connection = greeted(key);
+    return status_of(*connection, key, 1,
+                     fmt::format("{}{}?length={}", kChunksPrefix, manifest_->chunks[1].hex(), length));
+  };
+  ask_for(70'000);
+  std::string second(300'001, '\0');
+  EXPECT_TRUE(fetch(manifest_->chunks[1], second).value());
+  EXPECT_EQ(chunk_id_of(second), manifest_->chunks[1]);
+  EXPECT_EQ(one_->client->counters().wrong_sums, 0u);
+  EXPECT_EQ(ask_for(400'000), 404);  // and not a promise of more bytes than there are
+}
+
 TEST_F(PeerProtocolTest, AReplyThatBreaksOffIsNoSuccess) {
   auto wire = put_wire();
   wire->broken_replies = 1;

@@ -128,13 +128,13 @@ http::Response PeerServer::chunk(const http::Request& request) {
 }
 
 http::Response PeerServer::chunk_from_file(const ChunkId& id, cache::ChunkFile found, size_t length) {
-  std::optional<ChunkSums> sums = sums_.find(id);
+  std::optional<ChunkSums> sums = sums_.find(id, length);
   if (!sums) {
     auto read = sums_of_file(found.file.get(), found.offset, length);
     if (!read) log::warning("cannot read chunk {}: {}", id.hex(), read.error().what);
     if (!read || !*read) return chunk_from_memory(id, length);
     sums = std::move(**read);
-    sums_.put(id, *sums);
+    sums_.put(id, length, *sums);
   }
   http::Response response = chunk_response(*sums);
   response.part = http::FilePart{std::move(found.file), found.offset, length};

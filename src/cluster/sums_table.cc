@@ -2,24 +2,24 @@
 
 namespace weir::cluster {
 
-std::optional<ChunkSums> SumsTable::find(const ChunkId& id) {
+std::optional<ChunkSums> SumsTable::find(const ChunkId& id, size_t length) {
   MutexLock lock(mutex_);
   auto place = places_.find(id);
-  if (place == places_.end()) return std::nullopt;
+  if (place == places_.end() || place->second->length != length) return std::nullopt;
   entries_.splice(entries_.begin(), entries_, place->second);
-  return place->second->second;
+  return place->second->sums;
 }
 
-void SumsTable::put(const ChunkId& id, ChunkSums sums) {
+void SumsTable::put(const ChunkId& id, size_t length, ChunkSums sums) {
   MutexLock lock(mutex_);
   if (auto place = places_.find(id); place != places_.end()) {
-    place->second->second = std::move(sums);
+    *place->second = {id, length, std::move(sums)};
     return;
   }
-  entries_.emplace_front(id, std::move(sums));
+  entries_.push_front({id, length, std::move(sums)});
   places_[id] = entries_.begin();
   if (entries_.size() <= entries_max_) return;
-  places_.erase(entries_.back().first);
+  places_.erase(entries_.back().id);
   entries_.pop_back();
 }
 

@@ -15,12 +15,18 @@ namespace weir::cluster {
 class SumsTable {
  public:
   explicit SumsTable(size_t entries_max) : entries_max_(entries_max) {}
-  std::optional<ChunkSums> find(const ChunkId& id);
-  void put(const ChunkId& id, ChunkSums sums);
+  /// Nothing as well if what was put is of another length: somebody was wrong about how long the chunk is.
+  std::optional<ChunkSums> find(const ChunkId& id, size_t length);
+  void put(const ChunkId& id, size_t length, ChunkSums sums);
   void erase(const ChunkId& id);
 
  private:
-  using Entries = std::list<std::pair<ChunkId, ChunkSums>>;
+  struct Entry {
+    ChunkId id;
+    size_t length = 0;
+    ChunkSums sums;
+  };
+  using Entries = std::list<Entry>;
 
   const size_t entries_max_;
   Mutex mutex_;
