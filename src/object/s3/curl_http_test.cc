@@ -58,8 +58,8 @@ TEST_F(CurlHttpTest, WaitsForAConnectionNoLongerThanForARequest) {
 
 TEST_F(CurlHttpTest, TransfersUnderWayEndWhenItIsDestroyed) {
   server_->set_unreachable(true);
-  std::thread caller([&] {
-    auto reply = http_->send(request(60'000));
+  std::thread caller([this, http = http_.get()] {
+    auto reply = http->send(request(60'000));
     EXPECT_EQ(reply.error().code, Code::kUnavailable) << reply.error().what;
   });
   std::this_thread::sleep_for(std::chrono::milliseconds(300));
