@@ -35,18 +35,53 @@ class Collector {
   }
 
   Result<CollectReport> run() {
-    ASSIGN_OR_RETURN(turn_, CollectorTurn::take(volume_));
-    TRY(undo_builds(keys::build(volume_.node(), volume_.first_publish()), volume_.node(),
-                    [](kv::Transaction&) { return Status(); }));
-    TRY(release_what_the_dead_left());
-    TRY(for_each_due(QueueClass::kContent, [&](const QueueItem& item) { return release_content(item); }));
-    TRY(for_each_due(QueueClass::kCondemned, [&](const QueueItem& item) { return decide_condemned(item); }));
-    TRY(delete_objects());
+    // All is looked for again in this node's turn; without any, a run writes nothing.
+    ASSIGN_OR_RETURN(const bool found, has_work());
+    if (found) {
+      ASSIGN_OR_RETURN(turn_, CollectorTurn::take(volume_));
+      TRY(collect_all());
+    }
     TRY(count_waiting());
     return report_;
   }
 
  private:
+  Status collect_all() {
+    TRY(undo_builds(builds_that_ended(), [](kv::Transaction&) { return Status(); }));
+    TRY(release_what_the_dead_left());
+    TRY(for_each_due(QueueClass::kContent, [&](const QueueItem& item) { return release_content(item); }));
+    TRY(for_each_due(QueueClass::kCondemned, [&](const QueueItem& item) { return decide_condemned(item); }));
+    return delete_objects();
+  }
+
+  kv::KeyRange builds_that_ended() const {
+    kv::KeyRange range = keys::builds_of(volume_.node());
+    range.end = keys::build(volume_.node(), volume_.first_publish());
+    return range;
+  }
+
+  Result<bool> has_work() {
+    ASSIGN_OR_RETURN(const std::vector<DeadNode> dead, dead_nodes(volume_));
+    kv::ReadBatch batch;
+    for (const QueueClass queue_class : {QueueClass::kContent, QueueClass::kCondemned, QueueClass::kObject})
+      batch.scans.push_back({keys::queue_of(queue_class), 1});
+    const size_t queues = batch.scans.size();
+    batch.scans.push_back({builds_that_ended(), 1});
+    for (const DeadNode& node : dead) {
+      batch.scans.push_back({keys::builds_of(node.node), 1});
+      batch.scans.push_back({keys::orphans_of(node.node), 1});
+    }
+    auto transaction = volume_.engine().begin();
+    ASSIGN_OR_RETURN(const kv::ReadAnswer answer, transaction->read(batch));
+    for (size_t i = 0; i < answer.scans.size(); ++i) {
+      if (answer.scans[i].empty()) continue;
+      if (i >= queues) return true;
+      ASSIGN_OR_RETURN(const keys::QueueKey oldest, keys::parse_queue(answer.scans[i][0].key));
+      if (oldest.due_ms <= due_until_ms_) return true;
+    }
+    return false;
+  }
+
   bool keep_going() {
     if (keep_going_ && !stopped_) stopped_ = !keep_going_(report_);
     return !stopped_;
@@ -95,11 +130,9 @@ class Collector {
 
   using Guard = std::function<Status(kv::Transaction&)>;
 
-  /// Publishes of a node, up to the key `end`, that their process did not finish and cannot any more, as `guard`
-  /// validates: their pages go the way of superseded ones. Once the `B` row is away nothing can add to them.
-  Status undo_builds(const Bytes& end, NodeId node, const Guard& guard) {
-    kv::KeyRange range = keys::builds_of(node);
-    if (!end.empty()) range.end = end;
+  /// Publishes that their process did not finish and cannot any more, as `guard` validates: their pages go the way of
+  /// superseded ones. Once the `B` row is away nothing can add to them.
+  Status undo_builds(const kv::KeyRange& range, const Guard& guard) {
     return for_each_row(range, [&](const Bytes& key) { return undo_build(key, guard); });
   }
 
@@ -124,7 +157,8 @@ class Collector {
   }
 
   Status release_what_was_left_by(const DeadNode& dead) {
-    TRY(undo_builds({}, dead.node, [&](kv::Transaction& transaction) { return check_dead(transaction, dead); }));
+    TRY(undo_builds(keys::builds_of(dead.node),
+                    [&](kv::Transaction& transaction) { return check_dead(transaction, dead); }));
     return for_each_row(keys::orphans_of(dead.node), [&](const Bytes& key) -> Status {
       ASSIGN_OR_RETURN(keys::PairKey parts, keys::parse_pair(key));
       return mutate([&](kv::Transaction& transaction) -> Status {

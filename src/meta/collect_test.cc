@@ -9,6 +9,32 @@ class CollectTest : public ContentTest {
     return chunk_object_name(chunk_named(name), generation);
   }
 };
+
+TEST(IdleCollectorTest, ARunWithoutWorkWritesNothing) {
+  TestVolume test(EngineKind::kMemory);
+  auto commits = [&, last = kv::Version{0}]() mutable {
+    auto transaction = test.engine().begin();
+    transaction->put("~", "counts");
+    const kv::Version now = value_of(transaction->commit());
+    return now - std::exchange(last, now) - 1;
+  };
+  const auto run = [&](bool ignore_grace) {
+    return value_of(collect(
+        test.volume(), ignore_grace, [](std::span<const std::string>) { return Status(); }, nullptr));
+  };
+  const InodeId file = value_of(make(test.volume(), {}, kRootInode, "file", {.type = FileType::kFile})).id;
+  for (const char* chunk : {"old", "new"}) value_of(publish(test.volume(), {}, whole_content_of(file, {chunk})));
+  commits();
+  EXPECT_EQ(run(false).waiting, 1u) << "not due yet";
+  EXPECT_EQ(commits(), 0u);
+  EXPECT_GT(run(true).queue_entries, 0u);
+  EXPECT_GT(commits(), 2u);
+  while (run(true).waiting > 0) continue;
+  commits();
+  run(true);
+  EXPECT_EQ(commits(), 0u);
+}
+
 INSTANTIATE_TEST_SUITE_P(Engines, CollectTest, all_engines(), engine_of);
 
 using Objects = std::vector<std::string>;

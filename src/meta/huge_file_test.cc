@@ -74,7 +74,8 @@ class HugeFileTest : public ::testing::Test {
   }
   Inode publish_it(const Publish& change) { return value_of(publish(*volume_, {}, change)).inode; }
   CollectReport collect_all() {
-    return value_of(collect(*volume_, true, [](std::span<const std::string>) { return Status(); }, nullptr));
+    return value_of(collect(
+        *volume_, true, [](std::span<const std::string>) { return Status(); }, nullptr));
   }
   size_t rows_of(keys::Tag tag) { return value_of(engine_.begin()->scan(keys::all_of(tag), 1000)).size(); }
 
