@@ -50,6 +50,7 @@ inline constexpr int kRocksOpenFiles = 256;
 inline constexpr int64_t kRocksResumeMs = 1000;       // between attempts to write again after a full disk
 inline constexpr int64_t kOutageMs = 300'000;         // operations wait for a metadata server that is out of reach
 inline constexpr int64_t kPostgresReconnectMs = 250;  // between attempts to reach it
+inline constexpr int64_t kPostgresLookMs = 1'000;     // between questions whether it has gone out of reach
 inline constexpr size_t kPostgresConnections = 4;
 inline constexpr size_t kPostgresFencers = 3;  // of them, so that what a fencing operation needs beside goes on
 inline constexpr int64_t kPostgresCheckoutMs = 30'000;  // waiting for one of them
@@ -84,6 +85,7 @@ inline constexpr size_t kFuseWaitThreads = 32;               // for requests tha
 inline constexpr size_t kFuseUploadWaitThreads = 32;         // for fsync where it waits for the store
 inline constexpr size_t kFusePublishThreads = 16;            // for those that hash, write or sync much
 inline constexpr int64_t kFullCacheLookMs = 100;             // between attempts of a call that waits for room
+inline constexpr size_t kFuseOutageThreads = 32;             // for requests that wait for a metadata server
 inline constexpr size_t kFuseSlowQueue = 16384;              // requests queued for either
 inline constexpr uint32_t kFuseFileBlockBytes = 128u << 10;  // st_blksize: how much buffered programs write at once
 

@@ -38,6 +38,7 @@ std::string_view code_name(Code code) {
     case Code::kMaybeCommitted: return "maybe_committed";
     case Code::kCorrupt: return "corrupt";
     case Code::kUnavailable: return "unavailable";
+    case Code::kOutOfReach: return "out_of_reach";
     case Code::kThrottled: return "throttled";
     case Code::kTimeout: return "timeout";
     case Code::kFenced: return "fenced";

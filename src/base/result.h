@@ -41,6 +41,7 @@ enum class Code {
   kMaybeCommitted,  // a commit's reply was lost; run_transaction() finds out
   kCorrupt,         // bytes do not match what names them
   kUnavailable,     // a part is out of reach now; trying again may help
+  kOutOfReach,      // a server is away, and this thread does not wait (base/patience.h); another one does it again
   kThrottled,       // a part is asked too much; trying again more slowly helps
   kTimeout,         // waited as long as allowed
   kFenced,          // this node was declared dead by others

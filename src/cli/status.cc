@@ -91,6 +91,9 @@ std::string describe_mounted(const Json& status) {
                                       json_number(status, "pid").value_or(0),
                                       duration_text(json_number(status, "uptime_s").value_or(0))));
   table.row("metadata", json_text(status, "metadata").value_or(""));
+  if (const uint64_t seconds = json_number(status, "metadata_away_s").value_or(0); seconds > 0)
+    table.row("",
+              fmt::format("out of reach for {}: who needs it waits; open files are served", duration_text(seconds)));
   table.row("store", json_text(status, "store").value_or(""));
   table.row("cache", text(status, "cache", "directory"));
   table.row("", cache_line(status));

@@ -8,8 +8,10 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "base/bytes.h"
 #include "base/check.h"
 #include "base/log.h"
+#include "base/patience.h"
 
 namespace weir::fuse {
 
@@ -57,6 +59,8 @@ Result<std::unique_ptr<Channel>> Channel::start(std::vector<FileDescriptor> devi
   if (channel->negotiated_.has(kInitPassthrough))
     channel->backing_files_ = std::make_unique<KernelBackingFiles>(channel->port_);
   if (options.prepare) options.prepare(*channel);
+  channel->postponed_ = std::make_unique<ThreadPool>("weir-outage", limits::kFuseOutageThreads, limits::kFuseSlowQueue);
+  channel->port_->set_postpone([channel = channel.get()](const ReplyAddress& to) { return channel->postpone(to); });
   TRY(channel->start_workers());
   channel->redo_inherited();
   return channel;
@@ -130,11 +134,31 @@ void Channel::redo_inherited() {
   std::stable_partition(awaited.begin(), awaited.end(),
                         [&](const auto& one) { return opcode_of(one) == FUSE_INTERRUPT; });
   for (const RequestBuffers::Inherited& one : awaited)
-    Worker::serve(context_, one.buffer, size_of(one), static_cast<int>(one.device));
+    Worker::serve_soon(context_, buffers.memory().request_buffer(one.buffer).first(size_of(one)), one.buffer,
+                       static_cast<int>(one.device));
   if (!inherited_.empty())
     log::info("{} requests of the daemon before were done again, {} had been answered", awaited.size(),
               inherited_.size() - awaited.size());
   inherited_.clear();
+}
+
+bool Channel::postpone(const ReplyAddress& address) {
+  // Left unanswered, for a successor.
+  if (stopping_) return true;
+  // Its buffer may be wanted for the next request.
+  const char* begin = port_->buffers().memory().request_buffer(address.buffer).data();
+  Bytes request(begin, reinterpret_cast<const fuse_in_header*>(begin)->len);
+  return postponed_->try_submit([this, address, request = std::move(request)] { redo(address, request); });
+}
+
+void Channel::redo(const ReplyAddress& address, std::string_view request) {
+  const Patience patience([&]() -> Status {
+    if (stopping_) return error(Code::kOutOfReach, "the channel ends");
+    if (port_->buffers().is_interrupted(address.buffer, address.unique))
+      return error(Code::kInterrupted, "interrupted while waiting for a metadata server");
+    return {};
+  });
+  Worker::serve(context_, request, address.buffer, static_cast<int>(address.device));
 }
 
 Status Channel::start_workers() {
@@ -168,14 +192,18 @@ void Channel::wait() {
 }
 
 void Channel::stop() {
+  stopping_ = true;
   const uint64_t one = 1;
   CHECK(::write(stop_event_.get(), &one, sizeof(one)) == sizeof(one));
   wait();
+  if (postponed_) postponed_->drain();
 }
 
 Channel::~Channel() {
   stop();
   for (std::thread& thread : threads_) thread.join();
+  postponed_.reset();
+  port_->set_postpone({});
 }
 
 }  // namespace weir::fuse

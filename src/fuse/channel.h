@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -10,6 +11,7 @@
 #include "base/mutex.h"
 #include "base/result.h"
 #include "base/shared_memory.h"
+#include "base/thread_pool.h"
 #include "fuse/backing_files.h"
 #include "fuse/handler.h"
 #include "fuse/init.h"
@@ -67,6 +69,9 @@ class Channel {
   Status shake_hands(const ChannelOptions& options);
   Status ask_kernel(const ChannelOptions& options);
   void redo_inherited();
+  bool postpone(const ReplyAddress& address);
+  /// Does a request that was postponed, and waits as long as its caller does.
+  void redo(const ReplyAddress& address, std::string_view request);
   Status start_workers();
   void run_worker(Worker& worker, int index);
 
@@ -77,6 +82,8 @@ class Channel {
   std::vector<RequestBuffers::Inherited> inherited_;
   std::unique_ptr<Notifier> notifier_;
   std::unique_ptr<vfs::BackingFiles> backing_files_;
+  std::atomic<bool> stopping_ = false;
+  std::unique_ptr<ThreadPool> postponed_;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;
   Mutex mutex_;

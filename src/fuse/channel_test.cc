@@ -11,6 +11,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "base/patience.h"
 #include "fuse/device.h"
 #include "fuse/wire.h"
 #include "testing/fake_kernel.h"
@@ -240,6 +241,61 @@ TEST_F(ChannelTest, AnInterruptOfAnAnsweredRequestDoesNothing) {
   kernel_.send_interrupt(unique);
   EXPECT_EQ(kernel_.call(FUSE_GETATTR, 1).error, 0);
   EXPECT_EQ(kernel_.stray_answers(), 0u);
+}
+
+/// What a handler does that needs a server which is away.
+class Away {
+ public:
+  void answer(Responder responder) {
+    while (away_) {
+      if (Status asked = Patience::ask(); !asked) return responder.fail(asked.error());
+      ::usleep(1000);
+    }
+    responder.ok();
+  }
+  void come_back() { away_ = false; }
+
+ private:
+  std::atomic<bool> away_ = true;
+};
+
+TEST_F(ChannelTest, RequestsThatWaitForAServerHoldUpNobodyElse) {
+  Away server;
+  handler_.answer_ = [&](const Request& request, Responder responder) {
+    if (request.header.opcode != FUSE_LOOKUP) return responder.ok();
+    server.answer(std::move(responder));
+  };
+  start(2);
+  std::vector<uint64_t> waiting;
+  for (uint64_t i = 0; i < 50; ++i) waiting.push_back(kernel_.send(FUSE_LOOKUP, 1, "a name that is long enough"));
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(kernel_.call(FUSE_READ, 1).error, 0);
+  EXPECT_FALSE(kernel_.wait(waiting.front(), 10).has_value());
+  server.come_back();
+  for (const uint64_t unique : waiting) EXPECT_EQ(kernel_.wait(unique)->error, 0);
+  EXPECT_EQ(kernel_.stray_answers(), 0u);
+}
+
+TEST_F(ChannelTest, ASignalEndsTheWaitForAServer) {
+  Away server;
+  handler_.answer_ = [&](const Request&, Responder responder) { server.answer(std::move(responder)); };
+  start(2);
+  const uint64_t waiting = kernel_.send(FUSE_LOOKUP, 1, "name");
+  EXPECT_FALSE(kernel_.wait(waiting, 50).has_value());
+  kernel_.send_interrupt(waiting);
+  EXPECT_EQ(kernel_.wait(waiting)->error, EINTR);
+  server.come_back();
+}
+
+TEST_F(ChannelTest, RequestsThatWaitForAServerAreLeftToASuccessor) {
+  Away server;
+  handler_.answer_ = [&](const Request&, Responder responder) { server.answer(std::move(responder)); };
+  start(2);
+  const uint64_t waiting = kernel_.send(FUSE_LOOKUP, 1, "name");
+  EXPECT_FALSE(kernel_.wait(waiting, 50).has_value());
+  channel_->stop();
+  EXPECT_FALSE(kernel_.wait(waiting, 50).has_value());
+  EXPECT_EQ(channel_->unanswered(), 1u);
+  server.come_back();
 }
 
 TEST_F(ChannelTest, MalformedMessagesAreRefusedAndServiceGoesOn) {

@@ -48,6 +48,11 @@ class ReplyPort {
   /// Whether the kernel still waits for the answer to a request that a predecessor read. Changes nothing: it is asked
   /// with an answer to an interrupt that was never sent, which the kernel looks up and ignores.
   bool is_awaited(uint64_t unique, size_t device);
+  /// Who has a request done again, later, that could not be answered without waiting; false: nobody. Set while nothing
+  /// is being answered. Empty: nobody.
+  void set_postpone(std::function<bool(const ReplyAddress&)> postpone) { postpone_ = std::move(postpone); }
+  /// The request will be done again; it stays unanswered until then. False: answer it.
+  bool postpone(const ReplyAddress& to) { return postpone_ && postpone_(to); }
   /// For a request to which the kernel expects no answer.
   void no_reply(const ReplyAddress& to);
   /// A message nobody asked for. Blocks: while the kernel waits for locks that a request in flight may hold.
@@ -67,6 +72,7 @@ class ReplyPort {
   const std::vector<FileDescriptor> devices_;
   const bool is_socket_;
   const std::function<void(uint64_t)> answered_;
+  std::function<bool(const ReplyAddress&)> postpone_;
   RequestBuffers buffers_;
   std::array<OpcodeStatistics, kOpLast + 2> statistics_;  // the last one is for opcodes we do not know
 };

@@ -41,6 +41,7 @@ int errno_of_code(Code code) {
     case Code::kMaybeCommitted:
     case Code::kCorrupt:
     case Code::kUnavailable:
+    case Code::kOutOfReach:
     case Code::kThrottled:
     case Code::kTimeout:
     case Code::kFenced:
@@ -111,6 +112,11 @@ void Responder::ok(std::string_view payload) {
 void Responder::ok(std::span<const iovec> pieces) { take()->reply(address_, 0, pieces); }
 
 void Responder::fail(const Error& error) {
+  CHECK(pending());
+  if (error.code == Code::kOutOfReach && port_->postpone(address_)) {
+    take();
+    return;
+  }
   if (errno_of_code(error.code) == EIO) {
     log::error("{} fails with EIO: {} ({})", opcode_name(address_.opcode), error.what, code_name(error.code));
   }

@@ -37,7 +37,8 @@ class Responder {
   void ok(std::string_view payload);
   /// Several pieces, one reply: a struct and a name, or a header and pages of an image's mapping.
   void ok(std::span<const iovec> pieces);
-  /// The one place where a Code becomes an errno. Codes that say something is wrong with us or below us are logged.
+  /// OutOfReach: the request is done again by a thread that waits. The one place where a Code becomes an errno. Codes
+  /// that say something is wrong with us or below us are logged.
   void fail(const Error& error);
   void fail(Code code);
   /// For the few calls whose errno no Code stands for.

@@ -8,6 +8,7 @@
 #include <exception>
 
 #include "base/log.h"
+#include "base/patience.h"
 #include "fuse/wire.h"
 
 namespace weir::fuse {
@@ -27,6 +28,38 @@ Status watch(int epoll, int fd, uint32_t events, uint32_t tag) {
 
 void reject(const fuse_in_header& header, const char* why) {
   log::warning("malformed {} request from the kernel: {}", opcode_name(header.opcode), why);
+}
+
+/// Requests about names and attributes, which are the same when they are done twice. The others need no metadata, or
+/// end what must not be left half done.
+bool can_be_postponed(uint32_t opcode) {
+  switch (opcode) {
+    case FUSE_LOOKUP:
+    case FUSE_GETATTR:
+    case FUSE_SETATTR:
+    case kOpStatx:
+    case FUSE_READLINK:
+    case FUSE_SYMLINK:
+    case FUSE_MKNOD:
+    case FUSE_MKDIR:
+    case FUSE_UNLINK:
+    case FUSE_RMDIR:
+    case FUSE_RENAME:
+    case FUSE_RENAME2:
+    case FUSE_LINK:
+    case FUSE_OPEN:
+    case FUSE_CREATE:
+    case FUSE_TMPFILE:
+    case FUSE_OPENDIR:
+    case FUSE_READDIR:
+    case FUSE_READDIRPLUS:
+    case FUSE_STATFS:
+    case FUSE_GETXATTR:
+    case FUSE_LISTXATTR:
+    case FUSE_SETXATTR:
+    case FUSE_REMOVEXATTR: return true;
+    default: return false;
+  }
 }
 
 void serve_interrupt(WorkerContext& context, const Request& request) {
@@ -128,17 +161,23 @@ void Worker::serve(size_t size) {
     return reject(header, "it has no unique number");
   }
   buffers.begin(buffer_, header.unique);
-  serve(context_, buffer_, size, index_);
+  serve_soon(context_, buffers.memory().request_buffer(buffer_).first(size), buffer_, index_);
   buffer_ = buffers.leave(buffer_);
 }
 
-void Worker::serve(WorkerContext& context, uint32_t buffer, size_t size, int device) {
-  const char* bytes = context.port->buffers().memory().request_buffer(buffer).data();
-  const auto& header = *reinterpret_cast<const fuse_in_header*>(bytes);
+void Worker::serve_soon(WorkerContext& context, std::span<const char> bytes, uint32_t buffer, int device) {
+  if (!can_be_postponed(reinterpret_cast<const fuse_in_header*>(bytes.data())->opcode))
+    return serve(context, bytes, buffer, device);
+  const Patience none([] { return Status(error(Code::kOutOfReach, "who reads requests waits for no server")); });
+  serve(context, bytes, buffer, device);
+}
+
+void Worker::serve(WorkerContext& context, std::span<const char> bytes, uint32_t buffer, int device) {
+  const auto& header = *reinterpret_cast<const fuse_in_header*>(bytes.data());
   Responder responder(context.port,
                       {header.unique, header.opcode, static_cast<uint32_t>(device), buffer, reply_clock_ns()});
-  const Request request{header, {bytes + sizeof(header), size - sizeof(header)}, device};
-  if (header.len != size) {
+  const Request request{header, {bytes.data() + sizeof(header), bytes.size() - sizeof(header)}, device};
+  if (header.len != bytes.size()) {
     reject(header, "its length is not what was read");
     responder.fail(Code::kInvalid);
   } else if (header.opcode == FUSE_INTERRUPT) {

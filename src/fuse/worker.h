@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include "base/file_descriptor.h"
 #include "base/result.h"
@@ -29,9 +30,11 @@ class Worker {
 
   /// Blocks: until the volume is unmounted or the stop event is set. Whatever it read it has handled by then.
   void run();
-  /// Hands a request that lies in `buffer` to the handler. Requires: `buffers.begin()` was called for it, or it was
-  /// inherited. Any thread.
-  static void serve(WorkerContext& context, uint32_t buffer, size_t size, int device);
+  /// Hands a request that was read into `buffer` to the handler. Requires: `buffers.begin()` was called for it, or it
+  /// was inherited. Any thread.
+  static void serve(WorkerContext& context, std::span<const char> request, uint32_t buffer, int device);
+  /// The same, and what needs a server that is out of reach is not waited for but postponed.
+  static void serve_soon(WorkerContext& context, std::span<const char> request, uint32_t buffer, int device);
 
  private:
   enum class Outcome { kServed, kNothing, kEnd };

@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/patience.h"
 #include "meta/keys.h"
 #include "meta/rows.h"
 #include "meta/slot_pool.h"
@@ -38,8 +39,8 @@ class Backoff {
 /// One mutation, from the lease of its slot to a known outcome.
 class Mutation {
  public:
-  Mutation(Volume& volume, uint64_t request, const Body& body)
-      : volume_(volume), request_(request), body_(body), slot_(volume.slots().lease()) {}
+  Mutation(Volume& volume, uint64_t request, const Body& body, SlotPool::Lease slot)
+      : volume_(volume), request_(request), body_(body), slot_(std::move(slot)) {}
 
   Result<std::optional<Bytes>> run() {
     auto outcome = run_until_known();
@@ -50,6 +51,10 @@ class Mutation {
 
  private:
   Result<std::optional<Bytes>> run_until_known() {
+    if (slot_.unsettled()) {
+      ASSIGN_OR_RETURN(bool committed, settle());
+      if (committed) return std::move(settled_reply_);
+    }
     Backoff backoff(volume_.clock(), volume_.random());
     for (; !backoff.exhausted(); backoff.pause()) {
       auto done = attempt();
@@ -102,8 +107,13 @@ class Mutation {
   }
 
   /// The reply of a commit was lost: whether it happened. Writes `aborted` over the slot under the version that the
-  /// commit expects, so that afterwards either it has happened or it never can.
+  /// commit expects, so that afterwards either it has happened or it never can. No signal ends that; a thread that does
+  /// not wait leaves it to the one that does the request again.
   Result<bool> settle() {
+    const Patience insistent([callers = Patience::of_this_thread()] {
+      Status asked = Patience::ask(callers);
+      return !asked && asked.error().code == Code::kInterrupted ? Status() : asked;
+    });
     Backoff backoff(volume_.clock(), volume_.random());
     Error problem;
     for (; !backoff.exhausted(); backoff.pause()) {
@@ -111,6 +121,7 @@ class Mutation {
       auto value = transaction->get(slot_->key);
       if (!value) {
         problem = std::move(value).error();
+        if (problem.code == Code::kOutOfReach) break;
         continue;
       }
       const kv::Version version = *value ? (*value)->version : 0;
@@ -121,7 +132,12 @@ class Mutation {
         return false;
       } else {
         problem = std::move(committed).error();
+        if (problem.code == Code::kOutOfReach) break;
       }
+    }
+    if (problem.code == Code::kOutOfReach) {
+      if ((request_ & SlotPool::kMadeUp) == 0) slot_.leave_unsettled(request_);
+      return Failure(std::move(problem));
     }
     slot_.retire();
     log::error("a metadata change may or may not have happened: {}", problem.what);
@@ -135,6 +151,7 @@ class Mutation {
     if (row.request != request_)
       return error(Code::kFenced, "slot {} of node {} is used by another process", slot_->number, volume_.node().value);
     slot_->version = value->version;
+    settled_reply_ = std::move(row.reply);
     return !row.aborted;
   }
 
@@ -142,6 +159,7 @@ class Mutation {
   const uint64_t request_;
   const Body& body_;
   SlotPool::Lease slot_;
+  std::optional<Bytes> settled_reply_;
   Error last_;
 };
 
@@ -151,7 +169,9 @@ Result<std::optional<Bytes>> run_transaction(Volume& volume, RequestId request, 
   if (request.value != 0) {
     if (auto reply = volume.slots().reply_of(request.value)) return reply;
   }
-  return Mutation(volume, request.value != 0 ? request.value : volume.slots().made_up_request(), body).run();
+  const uint64_t id = request.value != 0 ? request.value : volume.slots().made_up_request();
+  ASSIGN_OR_RETURN(SlotPool::Lease slot, volume.slots().lease(id));
+  return Mutation(volume, id, body, std::move(slot)).run();
 }
 
 Result<kv::Version> run_repeatable(kv::Engine& engine, Clock& clock, Random& random,

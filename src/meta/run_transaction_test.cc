@@ -4,6 +4,7 @@
 #include <set>
 #include <thread>
 
+#include "base/patience.h"
 #include "meta/keys.h"
 #include "meta/rows.h"
 #include "meta/slot_pool.h"
@@ -95,6 +96,55 @@ TEST_F(FaultTest, EndlessConflictsEndWithAnError) {
   EXPECT_EQ(attempts_, limits::kTransactionAttempts);
   faulty().set_rates({});
   EXPECT_EQ(outcome(add_one()), "ok");
+}
+
+Status wait_for_nobody() { return error(Code::kOutOfReach, "this thread waits for nobody"); }
+
+TEST_F(FaultTest, WhatAThreadThatDoesNotWaitLeftUnknownIsDoneOnceByTheOneThatDoesItAgain) {
+  for (const Fault fault : {Fault::kAwayAfterCommit, Fault::kAwayBeforeCommit}) {
+    const std::string before = counter();
+    const RequestId request{fault == Fault::kAwayAfterCommit ? 101u : 102u};
+    attempts_ = 0;
+    faulty().script({fault});
+    {
+      const Patience none(wait_for_nobody);
+      EXPECT_EQ(outcome(add_one(request)), "out_of_reach");
+      EXPECT_EQ(outcome(add_one(request)), "out_of_reach");
+    }
+    EXPECT_EQ(attempts_, 1);
+    faulty().come_back();
+    const auto reply = value_of(add_one(request));
+    // Who finds it done has not done it, so the reply is the one that was written with it.
+    EXPECT_EQ(reply.has_value(), fault == Fault::kAwayAfterCommit);
+    EXPECT_EQ(attempts_, fault == Fault::kAwayAfterCommit ? 1 : 2);
+    EXPECT_EQ(std::stoi(counter()), std::stoi(before) + 1);
+  }
+}
+
+TEST_F(FaultTest, ACallerWhoGivesUpInAnOutageCostsNoSlot) {
+  volume().slots().hold_outcomes({});
+  for (uint64_t number = 0; number < 3 * limits::kSlots; ++number) {
+    faulty().script({Fault::kAwayBeforeCommit});
+    {
+      const Patience none(wait_for_nobody);
+      EXPECT_EQ(outcome(add_one(RequestId{1000 + number})), "out_of_reach");
+    }
+    volume().slots().answered(1000 + number);
+    faulty().come_back();
+  }
+  EXPECT_EQ(outcome(add_one()), "ok");
+  EXPECT_EQ(counter(), "1");
+}
+
+TEST_F(FaultTest, ASignalDoesNotLeaveAnOutcomeUnknown) {
+  int asked = 0;
+  faulty().script({Fault::kAwayAfterCommit});
+  const Patience patience([&]() -> Status {
+    if (++asked == 3) faulty().come_back();
+    return error(Code::kInterrupted, "a signal came");
+  });
+  EXPECT_EQ(outcome(add_one(RequestId{7})), "ok");
+  EXPECT_EQ(counter(), "1");
 }
 
 TEST_F(FaultTest, ARequestOfAnEarlierLifeIsNotDoneAgain) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/patience.h"
 #include "meta/keys.h"
 #include "meta/rows.h"
 #include "meta/run_transaction.h"
@@ -58,27 +59,34 @@ Result<std::unique_ptr<SlotPool>> SlotPool::open(Volume& volume) {
   return pool;
 }
 
-SlotPool::Lease SlotPool::lease() {
+Result<SlotPool::Lease> SlotPool::lease(uint64_t request) {
   MutexLock lock(mutex_);
-  while (free_.empty()) {
-    if (!held_.empty() && !returned_.wait_for_ms(mutex_, kHeldWaitMs) && free_.empty() && !held_.empty()) {
-      free_.push_back(held_.front().second);
-      held_.pop_front();
-      --held_count_;
-    } else if (held_.empty() && free_.empty()) {
-      returned_.wait(mutex_);
-    }
+  if (auto found = unsettled_.find(request); found != unsettled_.end()) {
+    const uint32_t number = found->second;
+    unsettled_.erase(found);
+    --held_count_;
+    return Lease(*this, number, true);
   }
-  uint32_t number = free_.back();
+  while (free_.empty()) {
+    TRY(Patience::ask());
+    if (returned_.wait_for_ms(mutex_, kHeldWaitMs) || !free_.empty() || held_.empty()) continue;
+    free_.push_back(held_.front().second);
+    held_.pop_front();
+    --held_count_;
+  }
+  const uint32_t number = free_.back();
   free_.pop_back();
-  return Lease(*this, number);
+  return Lease(*this, number, false);
 }
 
-void SlotPool::give_back(uint32_t number, bool usable, uint64_t held_for) {
-  if (!usable) return;
+void SlotPool::give_back(uint32_t number, UseAfter use_after, uint64_t request) {
+  if (use_after == UseAfter::kNever) return;
   MutexLock lock(mutex_);
-  if (held_for != 0 && holds_outcomes_) {
-    held_.emplace_back(held_for, number);
+  if (use_after == UseAfter::kSettled || (use_after == UseAfter::kAnswered && holds_outcomes_)) {
+    if (use_after == UseAfter::kSettled)
+      unsettled_[request] = number;
+    else
+      held_.emplace_back(request, number);
     ++held_count_;
     return;
   }
@@ -101,13 +109,20 @@ void SlotPool::hold_outcomes(const std::vector<uint64_t>& unanswered) {
 void SlotPool::answered(uint64_t request) {
   if (held_count_.load(std::memory_order_acquire) == 0) return;
   MutexLock lock(mutex_);
-  std::erase_if(held_, [&](const std::pair<uint64_t, uint32_t>& held) REQUIRES(mutex_) {
-    if (held.first != request) return false;
-    free_.push_back(held.second);
+  const auto free = [&](uint32_t number) REQUIRES(mutex_) {
+    free_.push_back(number);
     --held_count_;
     returned_.notify_one();
-    return true;
+  };
+  std::erase_if(held_, [&](const std::pair<uint64_t, uint32_t>& held) REQUIRES(mutex_) {
+    if (held.first == request) free(held.second);
+    return held.first == request;
   });
+  // Its caller gave up. Who uses the slot next meets what became of it as a conflict.
+  if (auto found = unsettled_.find(request); found != unsettled_.end()) {
+    free(found->second);
+    unsettled_.erase(found);
+  }
 }
 
 std::optional<Bytes> SlotPool::reply_of(uint64_t request) {

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "base/bytes.h"
@@ -33,30 +34,47 @@ class SlotPool {
     kv::Version version = 0;  // of the row, as far as this node knows
   };
 
-  /// A slot for one mutation; gives it back when destroyed.
+  /// When others may use a slot.
+  enum class UseAfter : uint8_t { kNow, kAnswered, kSettled, kNever };
+
+  /// A slot for one mutation; gives it back when destroyed. Move-only.
   class Lease {
    public:
-    Lease(SlotPool& pool, uint32_t number) : pool_(pool), number_(number) {}
-    ~Lease() { pool_.give_back(number_, !retired_, held_for_); }
-    Lease(const Lease&) = delete;
-    Lease& operator=(const Lease&) = delete;
-    Slot& operator*() { return pool_.slots_[number_]; }
-    Slot* operator->() { return &pool_.slots_[number_]; }
+    Lease(SlotPool& pool, uint32_t number, bool unsettled) : pool_(&pool), number_(number), unsettled_(unsettled) {}
+    Lease(Lease&& other) noexcept
+        : pool_(std::exchange(other.pool_, nullptr)), number_(other.number_), unsettled_(other.unsettled_) {}
+    Lease& operator=(Lease&&) = delete;
+    ~Lease() {
+      if (pool_ != nullptr) pool_->give_back(number_, use_after_, request_);
+    }
+    Slot& operator*() { return pool_->slots_[number_]; }
+    Slot* operator->() { return &pool_->slots_[number_]; }
+    /// The mutation was begun before, and its last transaction may or may not have happened.
+    bool unsettled() const { return unsettled_; }
     /// Nobody shall use the slot again in this life: what its last transaction did is not known.
-    void retire() { retired_ = true; }
+    void retire() { use_after_ = UseAfter::kNever; }
     /// The slot now holds the outcome of this request: nobody shall write over it before answered() is called.
-    void hold_for(uint64_t request) { held_for_ = request; }
+    void hold_for(uint64_t request) { keep(UseAfter::kAnswered, request); }
+    /// The same for a request that will be done again, by lease() of it, and whose outcome is not known yet.
+    void leave_unsettled(uint64_t request) { keep(UseAfter::kSettled, request); }
 
    private:
-    SlotPool& pool_;
+    void keep(UseAfter use_after, uint64_t request) {
+      use_after_ = use_after;
+      request_ = request;
+    }
+
+    SlotPool* pool_;
     const uint32_t number_;
-    bool retired_ = false;
-    uint64_t held_for_ = 0;
+    const bool unsettled_;
+    UseAfter use_after_ = UseAfter::kNow;
+    uint64_t request_ = 0;
   };
 
-  /// Blocks: while all slots are in use. When too many hold outcomes of requests that are not answered, the oldest is
+  /// A slot for this request: the one that it was left unsettled in, if there is. Blocks: while all slots are in use,
+  /// as long as the thread has Patience. When too many hold outcomes of requests that are not answered, the oldest is
   /// written over.
-  Lease lease();
+  Result<Lease> lease(uint64_t request);
   /// Whoever asked for this request knows its outcome. Cheap for requests that no slot is held for.
   void answered(uint64_t request);
   /// From now on outcomes of callers' requests are held until answered(): somebody calls it for each. So are those of
@@ -77,19 +95,20 @@ class SlotPool {
  private:
   friend class Lease;
   explicit SlotPool(uint64_t made_up) : made_up_(made_up) {}
-  void give_back(uint32_t number, bool usable, uint64_t held_for);
+  void give_back(uint32_t number, UseAfter use_after, uint64_t request);
 
   std::atomic<uint64_t> made_up_;
   std::atomic<bool> any_replies_ = false;
   std::atomic<bool> holds_outcomes_ = false;
-  std::atomic<size_t> held_count_ = 0;
-  Slot slots_[limits::kSlots];  // each belongs to its lease's thread
+  std::atomic<size_t> held_count_ = 0;  // in held_ and unsettled_
+  Slot slots_[limits::kSlots];          // each belongs to its lease's thread
   DeltaSlots deltas_;
 
   Mutex mutex_;
   ConditionVariable returned_;
   std::vector<uint32_t> free_ GUARDED_BY(mutex_);                      // the last one is leased next
   std::deque<std::pair<uint64_t, uint32_t>> held_ GUARDED_BY(mutex_);  // request and slot, oldest first
+  std::unordered_map<uint64_t, uint32_t> unsettled_ GUARDED_BY(mutex_);
   std::unordered_map<uint64_t, Bytes> replies_ GUARDED_BY(mutex_);
   std::unordered_map<uint64_t, uint32_t> reply_slots_ GUARDED_BY(mutex_);  // as open() found them
 };

@@ -19,6 +19,7 @@ namespace {
 constexpr std::string_view kControlXattr = "user.weir.control";
 constexpr std::string_view kStateXattr = "user.weir.state";
 constexpr int64_t kSetidKnownNs = 1'000'000'000;
+constexpr std::string_view kCapabilityXattr = "security.capability";
 
 Status truncate(Core& core, File& file, uint64_t size) {
   if (size > limits::kFileBytes) return error(Code::kTooLarge, "a file has at most {} bytes", limits::kFileBytes);
@@ -63,10 +64,14 @@ Result<Attributes> Filesystem::get_attributes(KernelNode node, const Caller& cal
     // The kernel looks the name up again, and does so once for a call.
     if (core_->shared) core_->stale_opens.told_of_attributes(caller, node);
   }
+  // Without them nobody could even ask what is the matter.
+  if (!inode && inode.error().code == Code::kOutOfReach && node.inode() == kRootInode)
+    if (auto last = core_->root_shown.get()) return *last;
   if (!inode) return Failure(inode.error());
   if (core_->shared) see(*core_, *inode);
   Attributes attributes = core_->attributes_of(*inode, begun, node);
   attributes.fleeting = core_->is_former(node);
+  if (core_->shared && node.inode() == kRootInode) core_->root_shown.set(attributes);
   return attributes;
 }
 
@@ -171,7 +176,27 @@ Result<Bytes> Filesystem::get_xattr(KernelNode node, std::string_view name) {
     ASSIGN_OR_RETURN(meta::ContentState state, meta::content_state(core_->volume, inode));
     return Bytes(meta::state_name(state));
   }
+  if (name == kCapabilityXattr) return get_capability(node);
   return meta::get_xattr(core_->volume, node.inode(), name);
+}
+
+/// The kernel asks before every write, whether there is one that the write must end.
+Result<Bytes> Filesystem::get_capability(KernelNode node) {
+  FileRef file = core_->files.find(node);
+  if (!file) return meta::get_xattr(core_->volume, node.inode(), kCapabilityXattr);
+  const int64_t now_ns = core_->volume.clock().monotonic_ns();
+  const int64_t known_until_ns = file->may_have_capability ? 0 : file->no_capability_until_ns.load();
+  Result<Bytes> value = error(Code::kNoAttribute, "inode {} has no capabilities", file->id.value);
+  if (now_ns >= known_until_ns) {
+    value = meta::get_xattr(core_->volume, node.inode(), kCapabilityXattr);
+    const bool absent = !value && value.error().code == Code::kNoAttribute;
+    if (absent) file->no_capability_until_ns = now_ns + core_->options.lifetimes.attributes_ms * 1'000'000;
+    // What was so is so for all that is known here.
+    if (!value && value.error().code == Code::kOutOfReach && known_until_ns != 0)
+      value = error(Code::kNoAttribute, "inode {} had no capabilities", file->id.value);
+  }
+  core_->let_go(std::move(file));
+  return value;
 }
 
 Result<std::vector<std::string>> Filesystem::list_xattrs(KernelNode node) {
@@ -183,7 +208,11 @@ Status Filesystem::set_xattr(const Caller& caller, KernelNode node, std::string_
   if (name.starts_with("user.weir."))
     return error(Code::kPermission, "extended attributes named user.weir.* are Weir's own");
   if (name == meta::kAccessAcl) TRY(commit_carried_of(*core_, node.inode()));
+  std::vector<FileRef> files;
+  if (name == kCapabilityXattr) files = core_->files.all_of(node.inode());
+  for (const FileRef& file : files) file->may_have_capability = true;
   auto set = meta::set_xattr(core_->volume, core_->request(caller), node.inode(), name, value, mode, clear_setgid);
+  for (FileRef& file : files) core_->let_go(std::move(file));
   if (!set) return Failure(set.error());
   return {};
 }

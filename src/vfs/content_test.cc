@@ -36,6 +36,19 @@ TEST_P(ContentTest, files_of_every_size) {
   ASSERT_NO_FATAL_FAILURE(test_.check_all_through_life());
 }
 
+TEST_F(ContentInMemoryTest, a_capability_that_is_set_on_an_open_file_is_seen_by_the_next_write) {
+  TestFile& file = test_.create("program");
+  const auto capability = [&] { return test_.volume.fs().get_xattr(file.node, "security.capability"); };
+  // The kernel asks before every write.
+  EXPECT_EQ(capability().error().code, Code::kNoAttribute);
+  EXPECT_EQ(capability().error().code, Code::kNoAttribute);
+  EXPECT_DONE(test_.volume.fs().set_xattr(test_.volume.caller(), file.node, "security.capability", "all",
+                                          meta::XattrMode::kAny, false));
+  EXPECT_EQ(TestVolume::must(capability()), "all");
+  EXPECT_DONE(test_.volume.fs().remove_xattr(test_.volume.caller(), file.node, "security.capability"));
+  EXPECT_EQ(capability().error().code, Code::kNoAttribute);
+}
+
 TEST_F(ContentInMemoryTest, written_in_pieces_forwards_and_backwards) {
   for (uint64_t size : kBoundarySizes) {
     Bytes bytes = pattern(size + 1, size);

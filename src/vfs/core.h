@@ -17,6 +17,7 @@
 #include "vfs/filler.h"
 #include "vfs/handle_table.h"
 #include "vfs/kept_pages.h"
+#include "vfs/last_shown.h"
 #include "vfs/locks.h"
 #include "vfs/stale_opens.h"
 #include "vfs/told_names.h"
@@ -112,6 +113,7 @@ class Core {
   std::atomic<BackingFiles*> backing_files = nullptr;  // null: the kernel cannot, or must not
   std::atomic<bool> direct_writes = false;             // as OpenModes::Wish
   std::atomic<bool> said_no_passthrough = false;
+  LastShown root_shown;                     // where nodes share the volume: for while their server is out of reach
   std::atomic<bool> superseded = false;     // open content, by another node, and the janitor has not looked yet
   std::atomic<bool> epochs_in_use = false;  // some node id has or had an epoch other than 0
   StaleOpens stale_opens;

@@ -27,7 +27,9 @@ struct File {
   std::atomic<size_t> writers = 0;    // handles that may write
   std::atomic<size_t> executors = 0;  // handles of running programs
   std::atomic<bool> locked = false;   // by a lock that other nodes see, at some time: it must be possible to catch up
-  Mutex publishing;                   // held by who publishes this file
+  std::atomic<bool> may_have_capability = false;    // security.capability was set while the file was in use
+  std::atomic<int64_t> no_capability_until_ns = 0;  // there was none, and until then nobody is asked again; 0: ask
+  Mutex publishing;                                 // held by who publishes this file
   Mutex mutex;
   ConditionVariable hashing_ended;                        // of a chunk of the draft
   std::shared_ptr<Version> version GUARDED_BY(mutex);     // what is published; null: not loaded yet

@@ -1,6 +1,7 @@
 #include "vfs/filesystem.h"
 
 #include "base/log.h"
+#include "base/patience.h"
 #include "vfs/core.h"
 #include "vfs/janitor.h"
 #include "vfs/lock_table.h"
@@ -82,6 +83,12 @@ void Filesystem::connect(const Kernel& kernel) {
   core_->direct_writes = kernel.direct_writes;
   core_->backing_files = kernel.backing_files;
   if (!core_->shared || kernel.cache == nullptr) return;
+  {
+    // Kept for while the server is out of reach, which it may be now.
+    const Patience none([] { return Status(error(Code::kOutOfReach, "who starts waits for nobody")); });
+    if (auto root = get_attributes(KernelNode::of(kRootInode, 0)); !root)
+      log::warning("the attributes of the root directory are not known yet: {}", root.error().what);
+  }
   // What was open already may have been changed elsewhere while nobody looked.
   for (FileRef& file : core_->files.all()) {
     std::vector<uint16_t> epochs;

@@ -181,10 +181,11 @@ class Filesystem {
   explicit Filesystem(std::unique_ptr<Core> core);
   Result<CreatedFile> open_new(const Caller& caller, const Inode& inode, int open_flags);
   Opened add_handle(const Caller& caller, std::shared_ptr<Handle> handle, Opened opened);
-  /// The answer to a request that a predecessor did, as far as its handle; nothing if it did not.
   /// Of a file with unpublished content the change travels with that, where it can. The inode as it was or is then.
   Result<Inode> change_inode(const Caller& caller, const FileRef& file, InodeId id,
                              const meta::AttributeChange& change);
+  Result<Bytes> get_capability(KernelNode node);
+  /// The answer to a request that a predecessor did, as far as its handle; nothing if it did not.
   std::optional<Opened> opened_before(const Caller& caller);
 
   std::unique_ptr<Core> core_;

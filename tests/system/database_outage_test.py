@@ -215,6 +215,74 @@ class DatabaseOutage(SystemTest):
                 self.assertEqual(file.read(), b"content")
             volume.fsck()
 
+    def test_while_the_server_is_away_open_files_are_read_and_who_waits_can_be_killed(self):
+        """Names that nobody has looked up yet need the server. Bytes that are here do not, however many wait."""
+        holder = r"""
+import os, sys
+descriptor = os.open(sys.argv[1], os.O_RDWR)
+os.pwrite(descriptor, b"x", 0)  # the kernel asks once for capabilities that a write would end
+print("open", flush=True)
+sys.stdin.readline()
+read = os.pread(descriptor, 1 << 20, 1 << 20)
+assert read == bytes([7]) * (1 << 20)
+os.pwrite(descriptor, b"written while the server was away", 0)
+assert os.pread(descriptor, 33, 0) == b"written while the server was away"
+print("done", flush=True)
+sys.stdin.readline()
+"""
+        with PostgreSql() as database, SharedVolume(database, database.url()) as volume:
+            path = os.path.join(volume.mount, "open")
+            with open(path, "wb") as file:
+                file.write(bytes([7]) * (20 << 20))
+            os.mkdir(os.path.join(volume.mount, "made"))
+            with subprocess.Popen([sys.executable, "-c", holder, path], stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE) as holding:
+                self.assertEqual(holding.stdout.readline(), b"open\n")
+                database.kill()
+                waiting = [subprocess.Popen(["stat", os.path.join(volume.mount, f"absent{number}")],  # pylint: disable=consider-using-with
+                                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for number in range(40)]
+                making = [subprocess.Popen(["mkdir", os.path.join(volume.mount, f"made/{number}")])  # pylint: disable=consider-using-with
+                          for number in range(10)]
+                time.sleep(2)
+                self.assertTrue(all(process.poll() is None for process in waiting + making), "who needs the server waits")
+                status = run(harness.WEIR, "status", volume.mount, "--json", timeout=20).stdout
+                self.assertGreater(json.loads(status)["metadata_away_s"], 0)
+                begun = time.monotonic()
+                holding.stdin.write(b"\n")
+                holding.stdin.flush()
+                self.assertEqual(holding.stdout.readline(), b"done\n")
+                self.assertLess(time.monotonic() - begun, 10, "an open file was not served")
+                begun = time.monotonic()
+                for process in waiting[:20]:
+                    process.terminate()
+                for process in waiting[:20]:
+                    process.wait(20)
+                self.assertLess(time.monotonic() - begun, 10, "a signal did not end the wait")
+                self.assertTrue(all(process.poll() is None for process in waiting[20:] + making))
+                database.start_again()
+                self.assertEqual([process.wait(60) for process in waiting[20:]], [1] * 20, "there are no such files")
+                self.assertEqual([process.wait(60) for process in making], [0] * 10)
+            self.assertEqual(sorted(os.listdir(os.path.join(volume.mount, "made"))),
+                             sorted(str(number) for number in range(10)))
+            with open(path, "rb") as file:
+                self.assertEqual(file.read(33), b"written while the server was away")
+            volume.fsck()
+
+    def test_a_daemon_that_is_killed_while_the_server_is_away_leaves_the_waiting_to_the_next(self):
+        with PostgreSql() as database, SharedVolume(database, database.url()) as volume:
+            database.kill()
+            making = [subprocess.Popen(["mkdir", os.path.join(volume.mount, f"made{number}")])  # pylint: disable=consider-using-with
+                      for number in range(10)]
+            time.sleep(1)
+            daemon = json.loads(run(harness.WEIR, "status", volume.mount, "--json").stdout)["pid"]
+            os.kill(daemon, signal.SIGKILL)
+            time.sleep(2)
+            self.assertTrue(all(process.poll() is None for process in making))
+            database.start_again()
+            self.assertEqual([process.wait(90) for process in making], [0] * 10)
+            self.assertEqual(sorted(os.listdir(volume.mount)), sorted(f"made{number}" for number in range(10)))
+            volume.fsck()
+
     def test_the_standby_takes_over(self):
         replicated = {"synchronous_standby_names": "*", "synchronous_commit": "on"}
         with PostgreSql(settings=replicated) as primary, PostgreSql() as standby:

@@ -6,6 +6,7 @@
 #include "daemon/daemon.h"
 #include "daemon/version.h"
 #include "daemon/volume/process_identity.h"
+#include "kv/postgres/postgres_engine.h"
 #include "vfs/admin.h"
 
 namespace weir {
@@ -128,6 +129,7 @@ Result<Json> run_status(Daemon& daemon) {
   json["mounted"] = true;
   json["volume"] = describe_volume(opened.volume->settings());
   json["metadata"] = daemon.config().metadata.display;
+  json["metadata_away_s"] = (kv::server_away_ms(*opened.engine) + 999) / 1000;
   json["store"] = opened.volume->settings().store_url;
   json["mount_point"] = daemon.mount_point();
   json["durability"] = durability_name(daemon.config().durability.value_or(opened.volume->settings().durability));

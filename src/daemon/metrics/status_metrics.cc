@@ -25,6 +25,8 @@ constexpr auto kCounter = Metric::Type::kCounter;
 
 constexpr Figure kFigures[] = {
     {"", "uptime_s", 1, "weir_uptime_seconds", kGauge, "since this daemon started"},
+    {"", "metadata_away_s", 1, "weir_metadata_away_seconds", kGauge,
+     "since the metadata server is out of reach; 0: it is not"},
     {"", "open_files", 1, "weir_open_files", kGauge, "files that are open"},
     {"", "open_handles", 1, "weir_open_handles", kGauge, "descriptors and mappings"},
     {"", "unpublished_files", 1, "weir_unpublished_files", kGauge, "open files with writes that are not published"},

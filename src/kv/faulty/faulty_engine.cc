@@ -1,5 +1,7 @@
 #include "kv/faulty/faulty_engine.h"
 
+#include "base/patience.h"
+
 namespace weir::kv {
 
 class FaultyTransaction final : public Transaction {
@@ -40,12 +42,16 @@ class FaultyTransaction final : public Transaction {
       case Fault::kConflict: return error(Code::kConflict, "injected conflict");
       case Fault::kUnavailable: return error(Code::kUnavailable, "injected failure to reach the engine");
       case Fault::kLostReply: static_cast<void>(inner_->commit()); [[fallthrough]];
-      case Fault::kLostRequest: return error(Code::kMaybeCommitted, "injected loss of the reply to a commit");
+      case Fault::kLostRequest: return lost_reply();
+      case Fault::kAwayAfterCommit: static_cast<void>(inner_->commit()); [[fallthrough]];
+      case Fault::kAwayBeforeCommit: engine_.go_away(); return lost_reply();
       case Fault::kCrashAfterCommit: static_cast<void>(inner_->commit()); [[fallthrough]];
       case Fault::kCrashBeforeCommit: engine_.crash(); return error(Code::kUnavailable, "injected crash");
     }
     return error(Code::kInternal, "unknown fault");
   }
+
+  static Result<Version> lost_reply() { return error(Code::kMaybeCommitted, "injected loss of the reply to a commit"); }
 
   FaultyEngine& engine_;
   const uint64_t life_;
@@ -79,6 +85,16 @@ void FaultyEngine::set_rates(FaultRates rates) {
   rates_ = rates;
 }
 
+void FaultyEngine::go_away() {
+  MutexLock lock(mutex_);
+  away_ = true;
+}
+
+void FaultyEngine::come_back() {
+  MutexLock lock(mutex_);
+  away_ = false;
+}
+
 void FaultyEngine::crash() {
   MutexLock lock(mutex_);
   if (!crashed_) ++life_;
@@ -98,9 +114,13 @@ uint64_t FaultyEngine::injected(Fault fault) const {
 }
 
 Status FaultyEngine::alive(uint64_t life) const {
-  MutexLock lock(mutex_);
-  if (crashed_ || life != life_) return error(Code::kUnavailable, "the engine crashed under this transaction");
-  return {};
+  {
+    MutexLock lock(mutex_);
+    if (crashed_ || life != life_) return error(Code::kUnavailable, "the engine crashed under this transaction");
+    if (!away_) return {};
+  }
+  TRY(Patience::ask());
+  return error(Code::kUnavailable, "injected absence of the server");
 }
 
 Fault FaultyEngine::next_fault() {

@@ -16,6 +16,8 @@ enum class Fault {
   kUnavailable,        // Unavailable; nothing is committed
   kLostReply,          // MaybeCommitted; it is committed, if the engine took it
   kLostRequest,        // MaybeCommitted; nothing is committed
+  kAwayBeforeCommit,   // as kLostRequest; then the server is away
+  kAwayAfterCommit,    // as kLostReply; then the server is away
   kCrashBeforeCommit,  // the engine crashes; nothing is committed
   kCrashAfterCommit,   // it is committed, if the engine took it; then the engine crashes
 };
@@ -34,7 +36,8 @@ struct FaultRates {
 /// from a seed. A commit whose fault is not kNone never tells the truth about its result beyond what Fault says. After
 /// a crash every call, and every call of a transaction begun before it, fails Unavailable; reopen() ends it for new
 /// transactions. A crash is the process's: what was committed stays, and fences of transactions from before the crash
-/// are released when these are destroyed. MemoryEngine::crash() can be the machine's.
+/// are released when these are destroyed. While the server is away, calls fail with what the thread's Patience says, or
+/// Unavailable at once where it would wait; come_back() ends that. MemoryEngine::crash() can be the machine's.
 class FaultyEngine final : public Engine {
  public:
   /// Takes `engine` over.
@@ -48,6 +51,7 @@ class FaultyEngine final : public Engine {
   /// The next commits that write meet these faults, in this order.
   void script(const std::deque<Fault>& faults);
   void set_rates(FaultRates rates);
+  void come_back();
   void crash();
   void reopen();
   /// Commits that met `fault` until now, so that a test can tell that it tested something.
@@ -58,6 +62,7 @@ class FaultyEngine final : public Engine {
   friend class FaultyTransaction;
 
   Status alive(uint64_t life) const;
+  void go_away();
   Fault next_fault();
   Fault roll() REQUIRES(mutex_);
 
@@ -70,6 +75,7 @@ class FaultyEngine final : public Engine {
   /// Raised by each crash; a transaction works in the life in which it began.
   uint64_t life_ GUARDED_BY(mutex_) = 0;
   bool crashed_ GUARDED_BY(mutex_) = false;
+  bool away_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace weir::kv

@@ -20,6 +20,7 @@ class PostgresEngine final : public Engine {
   // Every commit waited for the server's own log.
   Status barrier() override { return {}; }
   void stop_waiting() { pool_.stop_waiting(); }
+  int64_t server_away_ms() const { return pool_.server_away_ms(); }
   Capabilities capabilities() const override {
     Capabilities capabilities;
     capabilities.shared = true;
@@ -45,6 +46,11 @@ Result<std::unique_ptr<Engine>> open_postgres(const std::string& url, bool creat
 
 void stop_waiting_for_server(Engine& engine) {
   if (auto* postgres = dynamic_cast<PostgresEngine*>(&engine)) postgres->stop_waiting();
+}
+
+int64_t server_away_ms(Engine& engine) {
+  auto* postgres = dynamic_cast<PostgresEngine*>(&engine);
+  return postgres != nullptr ? postgres->server_away_ms() : 0;
 }
 
 }  // namespace weir::kv

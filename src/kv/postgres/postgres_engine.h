@@ -14,4 +14,7 @@ Result<std::unique_ptr<Engine>> open_postgres(const std::string& url, bool creat
 /// Nothing for other engines, which have no server.
 void stop_waiting_for_server(Engine& engine);
 
+/// For how long the server has been out of reach, as far as is known; 0: it is in reach. Always 0 for other engines.
+int64_t server_away_ms(Engine& engine);
+
 }  // namespace weir::kv

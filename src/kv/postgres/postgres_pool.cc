@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/patience.h"
 
 namespace weir::kv {
 
@@ -37,7 +38,9 @@ Result<std::unique_ptr<PostgresConnection>> PostgresPool::take(Use use) {
       return error(Code::kUnavailable, "all {} connections to {} were in use for {} ms", limits::kPostgresConnections,
                    url_.server, waited_ms);
     // Now and then, since the limit depends on whether the server is in reach.
-    returned_.wait_for_ms(mutex_, std::min(left_ms, limits::kPostgresCheckoutMs));
+    const bool away = patient_ && out_of_reach_since_ns_ != 0;
+    if (away) TRY(Patience::ask());
+    returned_.wait_for_ms(mutex_, std::min(left_ms, away ? limits::kPostgresReconnectMs : limits::kPostgresLookMs));
   }
   ++leased_;
   if (use == Use::kFence) ++fencing_;
@@ -56,6 +59,12 @@ void PostgresPool::stop_waiting() {
   returned_.notify_all();
 }
 
+int64_t PostgresPool::server_away_ms() const {
+  MutexLock lock(mutex_);
+  if (out_of_reach_since_ns_ == 0) return 0;
+  return std::max<int64_t>(1, (SystemClock().monotonic_ns() - out_of_reach_since_ns_) / 1'000'000);
+}
+
 int64_t PostgresPool::checkout_limit_ms() const {
   return patient_ && out_of_reach_since_ns_ != 0 ? limits::kOutageMs : limits::kPostgresCheckoutMs;
 }
@@ -64,6 +73,7 @@ Result<std::unique_ptr<PostgresConnection>> PostgresPool::connect() {
   SystemClock clock;
   const int64_t deadline_ns = clock.monotonic_ns() + limits::kOutageMs * 1'000'000;
   for (;;) {
+    if (patient_) TRY(Patience::ask());  // an attempt alone may take long
     auto connection = PostgresConnection::connect(url_);
     if (!connection && connection.error().code != Code::kUnavailable) return connection;
     note_outage(connection ? nullptr : &connection.error());

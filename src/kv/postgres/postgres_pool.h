@@ -45,12 +45,14 @@ class PostgresPool {
   };
 
   /// Blocks: while all are in use, at most limits::kPostgresCheckoutMs, then Unavailable; and for connecting. While the
-  /// server is out of reach, at most limits::kOutageMs, if the pool is patient.
+  /// server is out of reach, at most limits::kOutageMs, if the pool is patient and the thread's Patience has no end.
   Result<Lease> checkout(Use use = Use::kCall);
   /// From now on who needs the server waits for it, since it was there.
   void be_patient() { patient_ = true; }
   /// Nobody waits any more, and nobody will.
   void stop_waiting();
+  /// 0: the server is in reach, as far as is known.
+  int64_t server_away_ms() const;
   const PostgresUrl& url() const { return url_; }
 
  private:
@@ -66,7 +68,7 @@ class PostgresPool {
   bool may_take(Use use) const REQUIRES(mutex_);
 
   const PostgresUrl url_;
-  Mutex mutex_;
+  mutable Mutex mutex_;
   ConditionVariable returned_;
   std::vector<std::unique_ptr<PostgresConnection>> idle_ GUARDED_BY(mutex_);
   /// In use or being opened.
