@@ -30,8 +30,8 @@ void reject(const fuse_in_header& header, const char* why) {
   log::warning("malformed {} request from the kernel: {}", opcode_name(header.opcode), why);
 }
 
-/// Requests about names and attributes, which are the same when they are done twice. The others need no metadata, or
-/// end what must not be left half done.
+/// Requests about names and attributes, and writes, which are the same when they are done twice. The others need no
+/// metadata, or end what must not be left half done.
 bool can_be_postponed(uint32_t opcode) {
   switch (opcode) {
     case FUSE_LOOKUP:
@@ -48,6 +48,7 @@ bool can_be_postponed(uint32_t opcode) {
     case FUSE_RENAME2:
     case FUSE_LINK:
     case FUSE_OPEN:
+    case FUSE_WRITE:
     case FUSE_CREATE:
     case FUSE_TMPFILE:
     case FUSE_OPENDIR:

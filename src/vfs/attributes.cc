@@ -130,8 +130,10 @@ Status Filesystem::drop_setid(const Caller& caller, HandleId id) {
   File& file = *handle->file;
   const int64_t now_ns = core_->volume.clock().monotonic_ns();
   uint64_t mode_changes = 0;
+  bool had_none = false;
   {
     MutexLock lock(file.mutex);
+    had_none = file.no_setid_since_ns != 0;
     if (file.no_setid_since_ns != 0 && now_ns - file.no_setid_since_ns < kSetidKnownNs) return {};
     mode_changes = file.mode_changes;
   }
@@ -139,6 +141,8 @@ Status Filesystem::drop_setid(const Caller& caller, HandleId id) {
   auto attributes = get_attributes(node);
   // Of one that another node removed nobody but those who have it open sees the mode.
   if (!attributes && attributes.error().code == Code::kNotFound) return {};
+  // What was so is so for all that is known here.
+  if (!attributes && attributes.error().code == Code::kOutOfReach && had_none) return {};
   if (!attributes) return Failure(attributes.error());
   // As the kernel does it: setgid without the right to run is no setgid.
   const uint32_t group = (attributes->mode & S_IXGRP) != 0 ? uint32_t{S_ISGID} : 0;

@@ -220,6 +220,8 @@ class DatabaseOutage(SystemTest):
         holder = r"""
 import os, sys
 descriptor = os.open(sys.argv[1], os.O_RDWR)
+appending = os.open(sys.argv[1] + ".log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+os.write(appending, b"before,")
 os.pwrite(descriptor, b"x", 0)  # the kernel asks once for capabilities that a write would end
 print("open", flush=True)
 sys.stdin.readline()
@@ -227,6 +229,7 @@ read = os.pread(descriptor, 1 << 20, 1 << 20)
 assert read == bytes([7]) * (1 << 20)
 os.pwrite(descriptor, b"written while the server was away", 0)
 assert os.pread(descriptor, 33, 0) == b"written while the server was away"
+os.write(appending, b"while away,")
 print("done", flush=True)
 sys.stdin.readline()
 """
@@ -266,6 +269,8 @@ sys.stdin.readline()
                              sorted(str(number) for number in range(10)))
             with open(path, "rb") as file:
                 self.assertEqual(file.read(33), b"written while the server was away")
+            with open(path + ".log", "rb") as file:
+                self.assertEqual(file.read(), b"before,while away,")
             volume.fsck()
 
     def test_a_daemon_that_is_killed_while_the_server_is_away_leaves_the_waiting_to_the_next(self):
