@@ -61,12 +61,13 @@ class Load:
     def write(self, number):
         """So fast that all writers together fill the disk in time, and no faster."""
         bytes_per_second = DISK_BYTES / (self.seconds * FULL_AFTER) / 2
-        chance, count = random.Random(SEED + number), 0
+        chance, count, written, started = random.Random(SEED + number), 0, 0, self.now()
         while self.now() < self.seconds:
             size = chance.choice(SIZES)
             self.write_one(f"during-{number}-{count}", size)
-            count += 1
-            time.sleep(min(size / bytes_per_second, 2.0))
+            count, written = count + 1, written + size
+            # What a write took itself is part of its time: on a slow machine there would be too few of them else.
+            time.sleep(max(0.05, min(started + written / bytes_per_second - self.now(), 2.0)))
 
     def read(self, number, kept):
         chance = random.Random(SEED - number)
