@@ -103,12 +103,13 @@ Status Janitor::settle(File& file) {
 }
 
 void Janitor::commit_attributes() {
+  Status committed;
   for (InodeId inode : core_.take_carrying(kCarryMs)) {
-    Status committed = commit_carried_of(core_, inode);
-    if (committed) continue;
-    log::warning("attributes of inode {} are not committed yet: {}", inode.value, committed.error().what);
-    core_.carries_from_now(inode);
+    // While the engine is away one attempt is enough: the others wait for the next round.
+    if (committed) committed = commit_carried_of(core_, inode);
+    if (!committed) core_.carries_from_now(inode);
   }
+  if (!committed) log::warning("attributes of open files are not committed yet: {}", committed.error().what);
 }
 
 void Janitor::look_at_foreign() {
