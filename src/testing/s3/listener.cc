@@ -36,7 +36,7 @@ Status Listener::listen() {
   if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &length) != 0) {
     return errno_error(errno, "getsockname");
   }
-  port_ = ntohs(address.sin_port);
+  if (port_ == 0) port_ = ntohs(address.sin_port);  // later others read it
   socket_ = std::move(socket);
   acceptor_ = std::thread([this] { accept_all(); });
   return {};
