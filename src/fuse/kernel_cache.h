@@ -15,6 +15,9 @@ class NotifiedKernelCache : public vfs::KernelCache {
     notifier_.invalidate_inode(node.value, 0, 0);
   }
   void drop_attributes(vfs::KernelNode node) override { notifier_.invalidate_inode(node.value, -1, 0); }
+  void expire_name(vfs::KernelNode parent, std::string_view name) override {
+    notifier_.expire_entry(parent.value, name);
+  }
   void extend(vfs::KernelNode node, uint64_t offset, char byte) override {
     notifier_.store(node.value, offset, std::string_view(&byte, 1));
   }

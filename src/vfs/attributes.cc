@@ -56,11 +56,8 @@ Result<Attributes> Filesystem::get_attributes(KernelNode node, const Caller& cal
   const uint64_t begun = core_->publications;
   auto inode = meta::get_inode(core_->volume, node.inode());
   if (!inode && inode.error().code == Code::kNotFound) {
-    // Another node removed it, and here it is open.
-    if (auto shown = core_->attributes_shown(node)) {
-      shown->fleeting = true;
-      return *shown;
-    }
+    // Another node removed it, and here it is open, or was told of a moment ago.
+    if (auto shown = core_->attributes_shown(node)) return *shown;
     // The kernel looks the name up again, and does so once for a call.
     if (core_->shared) core_->stale_opens.told_of_attributes(caller, node);
   }
@@ -72,6 +69,7 @@ Result<Attributes> Filesystem::get_attributes(KernelNode node, const Caller& cal
   Attributes attributes = core_->attributes_of(*inode, begun, node);
   attributes.fleeting = core_->is_former(node);
   if (core_->shared && node.inode() == kRootInode) core_->root_shown.set(attributes);
+  if (core_->shared) core_->told_attributes.tell(node, inode->generation, attributes);
   return attributes;
 }
 
@@ -115,12 +113,13 @@ Result<Attributes> Filesystem::set_attributes(const Caller& caller, KernelNode n
     // Another node removed it, and here it goes on.
     if (auto shown = core_->attributes_shown(node)) attributes = *shown;
   }
-  if (attributes) attributes->fleeting = core_->is_former(node);
+  if (attributes) attributes->fleeting = attributes->fleeting || core_->is_former(node);
   if (file && change.mode) {
     MutexLock lock(file->mutex);
     ++file->mode_changes;
     file->no_setid_since_ns = 0;
   }
+  if (inode && core_->shared) core_->told_attributes.changed(node, inode->generation, *attributes);
   core_->let_go(std::move(file));
   return attributes;
 }

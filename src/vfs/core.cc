@@ -87,6 +87,8 @@ Core::Core(meta::Volume& a_volume, cache::Cache& a_cache, object::ObjectStore& a
       handles(memory->handles()),
       stale_opens(volume.clock()),
       told_names(volume.clock(), std::max(an_options.lifetimes.entry_ms, an_options.lifetimes.attributes_ms)),
+      known_names(volume.clock(), an_options.lifetimes.entry_ms),
+      told_attributes(volume.clock(), an_options.lifetimes.attributes_ms),
       request_base_(request_base_of(volume, memory->session())) {}
 
 Core::~Core() = default;
@@ -136,6 +138,13 @@ void Core::published_here(File& file, std::shared_ptr<Version> version, const In
   if (shared) file.loaded = std::make_shared<const Inode>(inode);
 }
 
+void Core::changed_here(File& file) {
+  if (!shared || !file.loaded) return;
+  const Attributes attributes = published_attributes(*file.loaded);
+  for (const uint16_t epoch : file.sights.all())
+    told_attributes.changed(KernelNode::of(file.id, epoch), file.generation, attributes);
+}
+
 uint16_t Core::epoch_of(InodeId inode) {
   if (!epochs_in_use) return 0;
   FileRef file = files.find(inode);
@@ -156,11 +165,14 @@ bool Core::is_former(KernelNode node) {
 Entry Core::entry_of(const Inode& inode, uint64_t begun) {
   if (shared) see(*this, inode);
   const KernelNode node = KernelNode::of(inode.id, epoch_of(inode.id));
-  return {node, attributes_of(inode, begun, node)};
+  Entry entry{node, attributes_of(inode, begun, node)};
+  if (shared) told_attributes.tell(node, inode.generation, entry.attributes);
+  return entry;
 }
 
 Entry Core::entry_of(const Inode& inode, uint64_t begun, InodeId parent, std::string_view name) {
   Entry entry = entry_of(inode, begun);
+  if (shared) known_names.tell(parent, name, inode.id);
   if (shared && inode.type == FileType::kFile)
     entry.fleeting = !told_names.tell(inode.id, inode.generation, parent, name);
   return entry;
@@ -191,16 +203,19 @@ Attributes Core::attributes_of(const Inode& inode, uint64_t begun, KernelNode no
 }
 
 std::optional<Attributes> Core::attributes_shown(KernelNode node) {
-  FileRef file = shared ? files.find(node) : FileRef();
-  if (!file) return std::nullopt;
+  if (!shared) return std::nullopt;
   std::optional<Attributes> attributes;
-  {
-    MutexLock lock(file->mutex);
-    if (file->loaded) attributes = published_attributes(*file->loaded);
-    if (attributes && file->draft && file->draft->changed()) add_draft(*file->draft, *attributes);
+  if (FileRef file = files.find(node)) {
+    {
+      MutexLock lock(file->mutex);
+      if (file->loaded) attributes = published_attributes(*file->loaded);
+      if (attributes && file->draft && file->draft->changed()) add_draft(*file->draft, *attributes);
+    }
+    let_go(std::move(file));
+    if (attributes) attributes->link_count = 0;
   }
-  let_go(std::move(file));
-  if (attributes) attributes->link_count = 0;
+  if (!attributes) attributes = told_attributes.of(node);
+  if (attributes) attributes->fleeting = true;
   return attributes;
 }
 

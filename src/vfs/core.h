@@ -17,9 +17,11 @@
 #include "vfs/filler.h"
 #include "vfs/handle_table.h"
 #include "vfs/kept_pages.h"
+#include "vfs/known_names.h"
 #include "vfs/last_shown.h"
 #include "vfs/locks.h"
 #include "vfs/stale_opens.h"
+#include "vfs/told_attributes.h"
 #include "vfs/told_names.h"
 
 namespace weir::vfs {
@@ -60,7 +62,7 @@ class Core {
   /// The same without a name.
   Entry entry_of(const Inode& inode, uint64_t begun);
   /// Of an inode that another node removed: what the node id's open file shows, or, not open, what the kernel was told
-  /// of it and may still go by. Nothing otherwise.
+  /// of it and may still go by. Nothing otherwise. The kernel shall not keep them.
   std::optional<Attributes> attributes_shown(KernelNode node);
   /// Where a draft that begins now keeps its bytes.
   Draft::Place draft_place(InodeId inode) { return {cache, *memory, inode, volume.membership().fencings}; }
@@ -70,6 +72,8 @@ class Core {
   bool is_former(KernelNode node);
   /// Takes note of published content of this node's. Requires: `file.generation` is that of before.
   void published_here(File& file, std::shared_ptr<Version> version, const Inode& inode) REQUIRES(file.mutex);
+  /// What the kernel was told of the file's attributes is not so any more: this node changed its content.
+  void changed_here(File& file) REQUIRES(file.mutex);
   /// fcntl locks were taken through the handle: closing it ends those that closing of descriptors did not.
   void took_locks(HandleId id, Handle& handle, uint64_t owner);
   /// A descriptor of the handle is closed by this owner, or all are (nothing): the locks go that end with it.
@@ -118,6 +122,8 @@ class Core {
   std::atomic<bool> epochs_in_use = false;  // some node id has or had an epoch other than 0
   StaleOpens stale_opens;
   ToldNames told_names;                // where `shared`
+  KnownNames known_names;              // the same
+  ToldAttributes told_attributes;      // the same
   KeptPages kept_pages;                // the same
   Mutex collecting;                    // one collector at a time
   std::unique_ptr<Uploader> uploader;  // null when options.upload is false

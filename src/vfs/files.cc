@@ -198,6 +198,7 @@ Result<size_t> Filesystem::write(HandleId id, uint64_t offset, std::string_view 
                                  const Waiting& waiting) {
   ASSIGN_OR_RETURN(auto handle, core_->handles.find(id));
   if (!handle->writable()) return error(Code::kBadHandle, "handle {} is not open for writing", id);
+  settle_open(*handle);
   if (bytes.empty()) return 0;
   if (offset + bytes.size() > limits::kFileBytes || offset + bytes.size() < offset)
     return error(Code::kTooLarge, "a file has at most {} bytes", limits::kFileBytes);
@@ -226,6 +227,7 @@ bool Filesystem::flush_is_long(HandleId id) {
 
 Status Filesystem::flush(const Caller& /*caller*/, HandleId id, uint64_t lock_owner) {
   ASSIGN_OR_RETURN(auto handle, core_->handles.find(id));
+  settle_open(*handle);
   // What was written under a lock is published before it is free, by whichever descriptor it goes.
   const bool unlocks = core_->locks->may_hold(handle->file->id, LockKind::kPosix, lock_owner);
   Status published = changes(*handle) || unlocks ? publish(*core_, {}, *handle->file) : Status();

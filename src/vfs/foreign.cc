@@ -57,11 +57,6 @@ bool lead_there(const meta::LookAgain& look) {
   return look.inode && std::all_of(look.leads.begin(), look.leads.end(), [](bool leads) { return leads; });
 }
 
-/// Some name does: what was looked up just now is enough.
-bool leads_there(const meta::LookAgain& look) {
-  return look.inode && std::any_of(look.leads.begin(), look.leads.end(), [](bool leads) { return leads; });
-}
-
 /// Whether the kernel may have another size for a file that nobody has open than `inode` has.
 bool is_size_unknown(File& file, const std::optional<ToldNames::Told>& told, const Inode& inode) {
   MutexLock lock(file.mutex);
@@ -173,11 +168,11 @@ void see(Core& core, const Inode& inode) {
 Result<FoundToOpen> find_to_open(Core& core, const Caller& caller, KernelNode node) {
   Opening opening{caller, node, core.told_names.of(node.inode())};
   const auto& told = opening.told;
-  const auto [again, maybe_later, looked_up] = core.stale_opens.comes_back(caller, node.inode());
+  const auto [again, looked_up] = core.stale_opens.comes_back(caller, node.inode());
+  opening.again = again;
   ASSIGN_OR_RETURN(const meta::LookAgain look,
                    meta::look_again(core.volume, node.inode(), told ? told->names : std::vector<meta::NamePlace>()));
   // Without a name that is remembered it came by a descriptor, or the answer to a look-up took long to reach it.
-  opening.again = again && (!maybe_later || leads_there(look));
   const bool has_name = told && !told->names.empty() && lead_there(look);
   if (!has_name && opening.shall_look(core))
     return Failure(told_to_look(node.inode(), "its name may stand for another one by now"));

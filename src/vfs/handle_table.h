@@ -24,7 +24,8 @@ struct Handle {
   FileRef use;  // taken away by who closes it
   int flags = 0;
   OpenMode mode = OpenMode::kCached;
-  uint16_t epoch = 0;  // of the node id through which it was opened
+  uint16_t epoch = 0;                 // of the node id through which it was opened
+  std::atomic<bool> settled = false;  // the kernel has taken the answer to its open
   /// Whose fcntl locks were taken through it. Closing a descriptor names the process, and ends its locks; what is left
   /// when the last one is closed belongs to the open file itself (F_OFD_SETLK), which nobody names.
   Mutex lock_owners_mutex;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string_view>
+
 #include "vfs/types.h"
 
 namespace weir::vfs {
@@ -14,6 +16,8 @@ class KernelCache {
   virtual void drop_content(KernelNode node) = 0;
   /// The same for attributes alone; any thread, and never blocks: when there is no room it does nothing.
   virtual void drop_attributes(KernelNode node) = 0;
+  /// The name's lifetime is over: it is looked up before it is gone by. As above.
+  virtual void expire_name(KernelNode parent, std::string_view name) = 0;
   /// The node's content ends behind `offset` at least, with this byte: a mapping reaches so far from then on. In the
   /// order of calls, with drops too; never blocks, as above.
   virtual void extend(KernelNode node, uint64_t offset, char byte) = 0;

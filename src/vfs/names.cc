@@ -39,11 +39,20 @@ Status sync_before_replacing(Core& core, const Inode& moved) {
   return synced;
 }
 
-Status prepare_rename(Core& core, KernelNode parent, std::string_view name, KernelNode new_parent,
-                      std::string_view new_name) {
+/// The kernel moves the file that it knows by the name: it shall be the one that is there, or it looks again, once.
+Status is_known(Core& core, const Caller& caller, InodeId parent, std::string_view name, InodeId inode) {
+  if (!core.shared || core.known_names.of(parent, name).value_or(KnownNames::Known{inode}).is(inode)) return {};
+  if (!core.stale_opens.tell_of_name(caller, parent, name)) return {};
+  return error(Code::kStale, "'{}' in directory {} stands for another file than the kernel knows", name, parent.value);
+}
+
+Status prepare_rename(Core& core, const Caller& caller, KernelNode parent, std::string_view name, KernelNode new_parent,
+                      std::string_view new_name, meta::RenameFlags flags) {
   ASSIGN_OR_RETURN(Inode moved, meta::lookup(core.volume, parent.inode(), name));
+  TRY(is_known(core, caller, parent.inode(), name, moved.id));
   TRY(publish_before_rename(core, {}, moved));
   auto target = meta::lookup(core.volume, new_parent.inode(), new_name);
+  if (target && flags.exchange) TRY(is_known(core, caller, new_parent.inode(), new_name, target->id));
   if (!target || target->size == 0) return {};
   ASSIGN_OR_RETURN(moved, meta::lookup(core.volume, parent.inode(), name));
   return sync_before_replacing(core, moved);
@@ -60,12 +69,43 @@ void note_name(Core& core, InodeId inode, InodeId parent, std::string_view name)
   core.let_go(std::move(file));
 }
 
+struct Place {
+  KernelNode parent;
+  std::string_view name;
+};
+
+/// The kernel has moved what it knew by one name to another one, where `moved` is now.
+void follow_move(Core& core, InodeId moved, std::optional<KnownNames::Known> known, const Place& from,
+                 const Place& to) {
+  core.told_names.moved(moved, from.parent.inode(), from.name, to.parent.inode(), to.name);
+  if (!known) return;
+  core.known_names.put(to.parent.inode(), to.name, known->inode);
+  if (known->is(moved)) return;
+  // Replaced after it was looked up for this rename, or another look-up was under way.
+  for (const InodeId inode : {known->inode, known->before.value_or(known->inode)})
+    core.told_names.moved(inode, from.parent.inode(), from.name, to.parent.inode(), to.name);
+  if (KernelCache* kernel = core.kernel_cache) kernel->expire_name(to.parent, to.name);
+}
+
+void follow_rename(Core& core, const meta::Renamed& renamed, const Place& from, const Place& to, bool exchange) {
+  const auto known = core.known_names.of(from.parent.inode(), from.name);
+  const auto known_there = core.known_names.of(to.parent.inode(), to.name);
+  core.known_names.forget(from.parent.inode(), from.name);
+  core.known_names.forget(to.parent.inode(), to.name);
+  note_name(core, renamed.moved.id, to.parent.inode(), to.name);
+  if (renamed.replaced && !exchange) core.told_names.forget(renamed.replaced->inode.id, to.parent.inode(), to.name);
+  follow_move(core, renamed.moved.id, known, from, to);
+  if (renamed.replaced && exchange) follow_move(core, renamed.replaced->inode.id, known_there, to, from);
+}
+
 }  // namespace
 
 Result<Entry> Filesystem::lookup(KernelNode parent, std::string_view name, const Caller& caller) {
   const uint64_t begun = core_->publications;
+  if (core_->shared) core_->stale_opens.looks_up(caller, parent.inode(), name);
   auto inode = meta::lookup(core_->volume, parent.inode(), name);
-  if (core_->shared) core_->stale_opens.looked_up(caller, inode ? std::optional(*inode) : std::nullopt);
+  if (core_->shared)
+    core_->stale_opens.looked_up(caller, parent.inode(), name, inode ? std::optional(*inode) : std::nullopt);
   if (!inode) return Failure(inode.error());
   return core_->entry_of(*inode, begun, parent.inode(), name);
 }
@@ -89,6 +129,7 @@ Result<CreatedFile> Filesystem::create(const Caller& caller, KernelNode parent, 
   if (!made) return Failure(made.error());
   ASSIGN_OR_RETURN(CreatedFile created, open_new(caller, *made, open_flags));
   if (!core_->shared) return created;
+  core_->known_names.put(parent.inode(), name, made->id);
   created.entry.fleeting = !core_->told_names.tell(made->id, made->generation, parent.inode(), name);
   note_name(*core_, made->id, parent.inode(), name);
   return created;
@@ -144,7 +185,10 @@ Result<Entry> Filesystem::link(const Caller& caller, KernelNode node, KernelNode
 Status Filesystem::unlink(const Caller& caller, KernelNode parent, std::string_view name) {
   ASSIGN_OR_RETURN(auto removed,
                    meta::unlink(core_->volume, core_->request(caller), parent.inode(), name, core_->is_open()));
-  if (core_->shared) core_->told_names.forget(removed.inode.id, parent.inode(), name);
+  if (core_->shared) {
+    core_->told_names.forget(removed.inode.id, parent.inode(), name);
+    core_->known_names.forget(parent.inode(), name);
+  }
   core_->removed(removed);
   return {};
 }
@@ -152,6 +196,7 @@ Status Filesystem::unlink(const Caller& caller, KernelNode parent, std::string_v
 Status Filesystem::remove_directory(const Caller& caller, KernelNode parent, std::string_view name) {
   ASSIGN_OR_RETURN(auto removed, meta::remove_directory(core_->volume, core_->request(caller), parent.inode(), name,
                                                         core_->is_open()));
+  if (core_->shared) core_->known_names.forget(parent.inode(), name);
   core_->removed(removed);
   return {};
 }
@@ -159,17 +204,10 @@ Status Filesystem::remove_directory(const Caller& caller, KernelNode parent, std
 Status Filesystem::rename(const Caller& caller, KernelNode parent, std::string_view name, KernelNode new_parent,
                           std::string_view new_name, meta::RenameFlags flags) {
   // A predecessor may have done it, and lost the answer: then the old name is not there any more.
-  if (!core_->was_done(caller)) TRY(prepare_rename(*core_, parent, name, new_parent, new_name));
+  if (!core_->was_done(caller)) TRY(prepare_rename(*core_, caller, parent, name, new_parent, new_name, flags));
   ASSIGN_OR_RETURN(auto renamed, meta::rename(core_->volume, core_->request(caller), parent.inode(), name,
                                               new_parent.inode(), new_name, flags, core_->is_open()));
-  if (core_->shared) {
-    const auto& replaced = renamed.replaced;
-    core_->told_names.moved(renamed.moved.id, parent.inode(), name, new_parent.inode(), new_name);
-    note_name(*core_, renamed.moved.id, new_parent.inode(), new_name);
-    if (replaced && flags.exchange)
-      core_->told_names.moved(replaced->inode.id, new_parent.inode(), new_name, parent.inode(), name);
-    if (replaced && !flags.exchange) core_->told_names.forget(replaced->inode.id, new_parent.inode(), new_name);
-  }
+  if (core_->shared) follow_rename(*core_, renamed, {parent, name}, {new_parent, new_name}, flags.exchange);
   if (renamed.replaced && !flags.exchange) core_->removed(*renamed.replaced);
   return {};
 }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "meta/keys.h"
 #include "model/node_info.h"
@@ -106,15 +107,39 @@ class TestNode : public KernelCache {
     write(descriptor, 0, bytes);
     EXPECT_DONE(close(descriptor));
   }
+  /// rename(2), the same.
   void rename(const std::string& from, const std::string& to) {
-    EXPECT_DONE(volume.rename(from, to));
+    if (!names_.contains(from)) TestVolume::must(look(from));
+    Status renamed = volume.rename(from, to);
+    if (!renamed && renamed.error().code == Code::kStale) {
+      ++stale_;
+      EXPECT_TRUE(look(from));
+      renamed = volume.rename(from, to);
+    }
+    EXPECT_DONE(renamed);
+    follow_rename(from, to);
+  }
+  /// As the kernel does when a rename succeeded; what it was told to expire it does then.
+  void follow_rename(const std::string& from, const std::string& to) {
     auto known = names_.extract(from);
     names_.erase(to);
     if (known) names_[to] = known.mapped();
+    for (const std::string& name : expired_) names_.erase(name);
+    expired_.clear();
   }
   void unlink(const std::string& name) {
     EXPECT_DONE(volume.unlink(name));
     names_.erase(name);
+  }
+  /// stat(2), where the kernel knows the name and not the attributes.
+  uint64_t stat_size(const std::string& name) {
+    auto known = names_.find(name);
+    const KernelNode node = known == names_.end() ? TestVolume::must(look(name)) : known->second;
+    auto attributes = volume.fs().get_attributes(node, volume.caller());
+    if (attributes) return attributes->size;
+    EXPECT_EQ(attributes.error().code, Code::kNotFound) << attributes.error().what;
+    ++stale_;
+    return TestVolume::must(volume.fs().lookup(TestVolume::root(), name, volume.caller())).attributes.size;
   }
   uint64_t stat_size(const Descriptor& descriptor) {
     const Attributes attributes = TestVolume::must(volume.fs().get_attributes(descriptor.node));
@@ -126,6 +151,7 @@ class TestNode : public KernelCache {
   // KernelCache.
   void drop_content(KernelNode node) override { pages_.erase(node.value); }
   void drop_attributes(KernelNode /*node*/) override {}
+  void expire_name(KernelNode /*parent*/, std::string_view name) override { expired_.emplace_back(name); }
   void extend(KernelNode node, uint64_t offset, char /*byte*/) override {
     uint64_t& size = sizes_[node.value];
     size = std::max(size, offset + 1);
@@ -152,6 +178,7 @@ class TestNode : public KernelCache {
   }
 
   std::map<std::string, KernelNode> names_;
+  std::vector<std::string> expired_;
   std::map<uint64_t, uint64_t> sizes_;  // by node id
   std::map<uint64_t, Bytes> pages_;     // of whole files, by node id
   size_t stale_ = 0;

@@ -85,6 +85,64 @@ TEST_F(NodesTest, a_name_that_stands_for_another_file_by_now_is_looked_up_again)
   EXPECT_EQ(a_.get("one"), "third");
 }
 
+/// stat() of a name that another node replaced, again and again, failed with ESTALE now and then.
+TEST_F(NodesTest, a_file_that_was_removed_elsewhere_a_moment_ago_still_shows_its_attributes) {
+  put(a_, "file", "first");
+  EXPECT_EQ(b_.stat_size("file"), 5u);
+  put(a_, "temporary", "the second");
+  a_.rename("temporary", "file");
+  const size_t before = b_.stale_opens();
+  EXPECT_EQ(b_.stat_size("file"), 5u);
+  EXPECT_EQ(b_.stale_opens(), before);
+  EXPECT_EQ(b_.get("file"), "the second");
+  EXPECT_EQ(b_.stat_size("file"), 10u);
+}
+
+TEST_F(NodesTest, what_this_node_wrote_itself_is_shown_after_another_one_removed_the_file) {
+  put(a_, "file", "first");
+  EXPECT_EQ(b_.get("file"), "first");
+  put(b_, "file", "second content");
+  a_.unlink("file");
+  EXPECT_EQ(b_.stat_size("file"), 14u);
+}
+
+/// The kernel then went on with the file that was there before, by its new name.
+TEST_F(NodesTest, a_rename_of_a_name_that_stands_for_another_file_by_now_is_of_that_file) {
+  put(a_, "one", "first");
+  EXPECT_EQ(b_.get("one"), "first");
+  put(a_, "temporary", "the second");
+  a_.rename("temporary", "one");
+  b_.rename("one", "two");
+  EXPECT_EQ(b_.stat_size("two"), 10u);
+  EXPECT_EQ(b_.get("two"), "the second");
+  // The old one goes on under another name.
+  put(a_, "one", "third");
+  EXPECT_EQ(b_.get("one"), "third");
+  a_.rename("one", "away");
+  put(a_, "one", "fourth one");
+  b_.rename("one", "two");
+  EXPECT_EQ(b_.stat_size("two"), 10u);
+  EXPECT_EQ(b_.get("two"), "fourth one");
+  EXPECT_EQ(b_.get("away"), "third");
+}
+
+TEST_F(NodesTest, what_is_replaced_between_look_up_and_rename_is_not_known_by_the_new_name) {
+  const auto replace = [&](const std::string& content) {
+    put(a_, "temporary", content);
+    a_.rename("temporary", "one");
+  };
+  replace("first");
+  EXPECT_EQ(b_.get("one"), "first");
+  replace("the second");
+  EXPECT_FAILS(Code::kStale, b_.volume.rename("one", "two"));
+  EXPECT_TRUE(b_.look("one"));
+  replace("the very third");
+  EXPECT_DONE(b_.volume.rename("one", "two"));
+  b_.follow_rename("one", "two");
+  EXPECT_EQ(b_.stat_size("two"), 14u);
+  EXPECT_EQ(b_.get("two"), "the very third");
+}
+
 TEST_F(NodesTest, a_file_whose_name_was_moved_by_this_node_needs_no_second_look) {
   put(a_, "file", "content");
   const size_t before = a_.stale_opens();

@@ -25,8 +25,11 @@ class OpenModes {
   };
 
   OpenMode next(const Wish& wish) const;
-  void opened(OpenMode mode) { ++count(mode); }
-  /// Requires: opened before.
+  void opened(OpenMode mode);
+  /// The kernel has taken the answer to an open of this mode, as a later request of that descriptor shows: until then
+  /// it may take one that is given later before it. Requires: once for each, and before closed().
+  void settled(OpenMode mode);
+  /// Requires: opened and settled before.
   void closed(OpenMode mode);
   /// Some descriptor shows the backing file itself, or the kernel may still hold it: every change must be made there.
   bool passing() const { return pass_ + pass_direct_ > 0 || held_; }
@@ -43,6 +46,7 @@ class OpenModes {
   // A direct write that began beside a backing file keeps it in the kernel's inode until the write ends, although who
   // passed is gone (fs/fuse/iomode.c, fuse_inode_uncached_io_end).
   bool held_ = false;
+  uint32_t direct_unsettled_ = 0;
 };
 
 }  // namespace weir::vfs

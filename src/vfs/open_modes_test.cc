@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <vector>
 
 namespace weir::vfs {
@@ -59,16 +60,26 @@ class KernelInode {
   int backing_id_ = 0;
 };
 
+struct Open {
+  OpenMode mode;
+  bool taken = true;  // by the kernel: the answers to two opens may overtake each other
+};
+
 struct World {
   OpenModes modes;
   KernelInode kernel;
-  std::vector<OpenMode> open;
+  std::vector<Open> open;
   int backing_id = 1;     // of the next open that passes: another one once nobody does
   bool complete = false;  // an unpublished change, an eviction or a fill moves it
   // A writer beside a reader of the file makes it so, or beside a mapping that was left by one; it ends when none of
   // them is left.
   bool live = false;
 };
+
+void take(World& world, OpenMode mode) {
+  ASSERT_TRUE(world.kernel.open(mode, world.backing_id)) << "the kernel refuses mode " << static_cast<int>(mode);
+  world.modes.settled(mode);
+}
 
 /// Every order of opens, closes and changes of the content, up to a depth.
 void walk(const World& world, bool direct_writes, int depth) {
@@ -78,7 +89,9 @@ void walk(const World& world, bool direct_writes, int depth) {
     next.complete = !next.complete;
     walk(next, direct_writes, depth - 1);
   }
-  if (world.complete && !world.live) {
+  // What makes it live comes from a descriptor, whose open the kernel has taken then.
+  const bool taken = std::all_of(world.open.begin(), world.open.end(), [](const Open& open) { return open.taken; });
+  if (world.complete && !world.live && taken) {
     World next = world;
     next.live = true;
     walk(next, direct_writes, depth - 1);
@@ -91,7 +104,6 @@ void walk(const World& world, bool direct_writes, int depth) {
                                .live = next.live,
                                .direct_writes = direct_writes};
     const OpenMode mode = next.modes.next(wish);
-    ASSERT_TRUE(next.kernel.open(mode, next.backing_id)) << "the kernel refuses mode " << static_cast<int>(mode);
     const bool passes = mode == OpenMode::kPass || mode == OpenMode::kPassDirect;
     // Who may write is never given the file itself without the daemon in between.
     if (wish.writes) {
@@ -105,7 +117,13 @@ void walk(const World& world, bool direct_writes, int depth) {
     }
     next.modes.opened(mode);
     next.live = next.live || mode == OpenMode::kPassDirect;
-    next.open.push_back(mode);
+    if (mode == OpenMode::kDirect) {
+      World late = next;
+      late.open.push_back({mode, false});
+      walk(late, direct_writes, depth - 1);
+    }
+    next.open.push_back({mode, true});
+    take(next, mode);
     walk(next, direct_writes, depth - 1);
   }
   if (world.kernel.can_begin_write()) {
@@ -119,10 +137,16 @@ void walk(const World& world, bool direct_writes, int depth) {
     walk(next, direct_writes, depth - 1);
   }
   for (size_t i = 0; i < world.open.size(); ++i) {
-    if (!world.kernel.can_close(world.open[i])) continue;
     World next = world;
-    next.modes.closed(next.open[i]);
-    next.kernel.close(next.open[i]);
+    if (!next.open[i].taken) {
+      next.open[i].taken = true;
+      take(next, next.open[i].mode);
+      walk(next, direct_writes, depth - 1);
+      continue;
+    }
+    if (!world.kernel.can_close(world.open[i].mode)) continue;
+    next.modes.closed(next.open[i].mode);
+    next.kernel.close(next.open[i].mode);
     next.open.erase(next.open.begin() + static_cast<ptrdiff_t>(i));
     ASSERT_EQ(next.open.empty(), next.modes.none());
     if (world.modes.passing() && !next.modes.passing()) ++next.backing_id;
@@ -170,6 +194,7 @@ TEST(OpenModes, AReaderBesideOthersIsNotRefusedBecauseAMappingWasLeft) {
 TEST(OpenModes, AnOpenBesideADirectWriteIsNotRefusedBecauseAReaderHasJustClosed) {
   OpenModes modes;
   modes.opened(OpenMode::kDirect);
+  modes.settled(OpenMode::kDirect);
   modes.opened(OpenMode::kPass);
   modes.closed(OpenMode::kPass);
   EXPECT_TRUE(modes.passing());
@@ -182,7 +207,15 @@ TEST(OpenModes, AnOpenBesideADirectWriteIsNotRefusedBecauseAReaderHasJustClosed)
 TEST(OpenModes, ADirectWriterIsNoHindranceToReadersOfTheFile) {
   OpenModes modes;
   modes.opened(OpenMode::kDirect);
+  modes.settled(OpenMode::kDirect);
   EXPECT_EQ(modes.next({.reads = true, .complete = true}), OpenMode::kPass);
+}
+
+/// Its open failed with EIO when the kernel took the reader's answer first.
+TEST(OpenModes, AReaderDoesNotOvertakeADirectWriter) {
+  OpenModes modes;
+  modes.opened(OpenMode::kDirect);
+  EXPECT_EQ(modes.next({.reads = true, .complete = true}), OpenMode::kCached);
 }
 
 }  // namespace

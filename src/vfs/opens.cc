@@ -206,7 +206,14 @@ void show_change(Core& core, File& file, uint16_t epoch) {
     log::warning("mappings of inode {} may not reach its end: {}", file.id.value, shown.error().what);
 }
 
-Status end_open(Core& core, const Handle& handle) {
+void settle_open(Handle& handle) {
+  if (handle.settled || handle.settled.exchange(true)) return;
+  MutexLock lock(handle.file->mutex);
+  handle.file->sights.of(handle.epoch).settled(handle.mode);
+}
+
+Status end_open(Core& core, Handle& handle) {
+  settle_open(handle);
   File& file = *handle.file;
   bool settles = false;
   {

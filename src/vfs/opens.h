@@ -21,7 +21,9 @@ Status show_to(Core& core, File& file, const std::vector<uint16_t>& epochs);
 void show_size(Core& core, KernelNode node, uint64_t size);
 /// Readers see the file of the published image itself, by a descriptor or by a mapping that is left of one.
 bool is_shown(Core& core, File& file) REQUIRES(file.mutex);
+/// A request came by the descriptor, so the kernel has taken the answer to its open.
+void settle_open(Handle& handle);
 /// The descriptor is closed. Busy: the file has a live draft that the janitor must settle later.
-Status end_open(Core& core, const Handle& handle);
+Status end_open(Core& core, Handle& handle);
 
 }  // namespace weir::vfs

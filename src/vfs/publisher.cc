@@ -172,6 +172,8 @@ Status publish_draft(Core& core, meta::RequestId request, File& file) REQUIRES(f
   FAULT_POINT("publish.commit.after");
   if (!published && published.error().code == Code::kNotFound) {
     // Who has it open goes on with what is in the draft.
+    // What was written here no name of it has ever shown.
+    for (const uint16_t epoch : file.sights.all()) core.told_attributes.forget(KernelNode::of(file.id, epoch));
     file.gone = true;
     close_publication(core, file);
     return {};
@@ -190,6 +192,7 @@ Status publish_draft(Core& core, meta::RequestId request, File& file) REQUIRES(f
     core.published_here(file, as_written ? prepared.version : nullptr, published->inode);
     file.draft.reset();
   }
+  core.changed_here(file);
   file.unsynced = !replaces_content;
   close_publication(core, file);
   ++core.publications;

@@ -7,8 +7,6 @@
 #include <vector>
 
 #include "base/random.h"
-#include "testing/fake_clock.h"
-#include "vfs/stale_opens.h"
 
 namespace weir::vfs {
 namespace {
@@ -134,88 +132,6 @@ TEST(SightsTest, no_page_of_the_past_is_ever_read) {
     KernelPages kernel(seed);
     for (int step = 0; step < 400 && !HasFatalFailure(); ++step) kernel.step();
   }
-}
-
-TEST(StaleOpensTest, the_same_thread_is_told_once_a_second) {
-  testing::FakeClock clock;
-  StaleOpens stale(clock);
-  const Caller one{.pid = 1}, two{.pid = 2};
-  const KernelNode node = KernelNode::of(InodeId{7}, 0), other = KernelNode::of(InodeId{8}, 0);
-  EXPECT_TRUE(stale.tell(one, node));
-  EXPECT_TRUE(stale.tell(two, node));
-  EXPECT_FALSE(stale.tell(one, node));
-  EXPECT_TRUE(stale.tell(one, node));
-  EXPECT_TRUE(stale.tell(one, other));  // it opened something else in between
-  EXPECT_TRUE(stale.tell(one, node));
-  clock.advance_ms(1001);
-  EXPECT_TRUE(stale.tell(one, node));
-  EXPECT_FALSE(stale.tell(one, node));
-}
-
-TEST(StaleOpensTest, who_looked_a_name_up_comes_back_with_what_it_stands_for_and_nothing_else) {
-  testing::FakeClock clock;
-  StaleOpens stale(clock);
-  const auto inode_of = [](uint64_t id) {
-    Inode inode;
-    inode.id = InodeId{id};
-    return std::optional(inode);
-  };
-  const Caller one{.pid = 1}, two{.pid = 2};
-  const KernelNode node = KernelNode::of(InodeId{7}, 0);
-  EXPECT_FALSE(stale.comes_back(one, InodeId{7}).again);
-  EXPECT_TRUE(stale.tell(one, node));
-  EXPECT_FALSE(stale.comes_back(one, InodeId{7}).again);  // by a descriptor, maybe
-  stale.looked_up(two, inode_of(8));
-  stale.looked_up(one, inode_of(1));
-  stale.looked_up(one, inode_of(8));
-  EXPECT_FALSE(stale.comes_back(two, InodeId{8}).again);
-  EXPECT_FALSE(stale.comes_back(one, InodeId{7}).again);
-  EXPECT_TRUE(stale.comes_back(one, InodeId{8}).again);
-  EXPECT_FALSE(stale.comes_back(one, InodeId{8}).again);
-  // The same node id by another name later is told again.
-  EXPECT_TRUE(stale.tell(one, node));
-  stale.looked_up(one, std::nullopt);
-  EXPECT_TRUE(stale.tell(one, node));
-  stale.looked_up(one, inode_of(7));
-  EXPECT_TRUE(stale.tell(one, node));
-}
-
-/// Threads that open one name at once wait for the one that looks it up.
-TEST(StaleOpensTest, what_another_thread_looked_up_is_come_back_with_too) {
-  testing::FakeClock clock;
-  StaleOpens stale(clock);
-  const Caller one{.pid = 1}, two{.pid = 2};
-  const auto inode_of = [](uint64_t id, uint64_t size) {
-    Inode inode;
-    inode.id = InodeId{id};
-    inode.size = size;
-    return std::optional(inode);
-  };
-  EXPECT_TRUE(stale.tell(one, KernelNode::of(InodeId{7}, 0)));
-  stale.looked_up(one, inode_of(8, 80));
-  stale.looked_up(two, inode_of(9, 90));
-  const auto back = stale.comes_back(one, InodeId{9});
-  EXPECT_TRUE(back.again);
-  ASSERT_TRUE(back.inode);
-  EXPECT_EQ(back.inode->size, 90u);
-}
-
-/// The kernel asks for attributes before it opens, and looks a name up again once for both.
-TEST(StaleOpensTest, who_was_told_when_it_asked_for_attributes_comes_back_with_what_it_looked_up_alone) {
-  testing::FakeClock clock;
-  StaleOpens stale(clock);
-  const Caller one{.pid = 1};
-  Inode inode;
-  inode.id = InodeId{8};
-  stale.told_of_attributes(one, KernelNode::of(InodeId{7}, 0));
-  EXPECT_FALSE(stale.comes_back(one, InodeId{8}).again);
-  stale.looked_up(one, inode);
-  EXPECT_FALSE(stale.comes_back(one, InodeId{9}).again);
-  const auto back = stale.comes_back(one, InodeId{8});
-  EXPECT_TRUE(back.again);
-  EXPECT_TRUE(back.maybe_later);
-  stale.told_of_attributes(one, KernelNode::of(InodeId{7}, 0));
-  EXPECT_TRUE(stale.tell(one, KernelNode::of(InodeId{7}, 0)));
 }
 
 }  // namespace

@@ -2,13 +2,14 @@
 
 #include <atomic>
 #include <cstdint>
-#include <deque>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <unordered_map>
 
 #include "base/clock.h"
 #include "base/mutex.h"
-#include "model/inode.h"
+#include "meta/look_again.h"
 #include "vfs/types.h"
 
 namespace weir::vfs {
@@ -23,33 +24,45 @@ class StaleOpens {
 
   /// True: tell the caller so. False: it was told a moment ago.
   bool tell(const Caller& caller, KernelNode node);
+  /// The same for who goes by a name in a directory.
+  bool tell_of_name(const Caller& caller, InodeId parent, std::string_view name);
   /// The caller is told so when it asks for attributes: before it opens the name, or for nothing else.
   void told_of_attributes(const Caller& caller, KernelNode node);
-  /// The caller looked a name up, which stands for `inode`, or for nothing.
-  void looked_up(const Caller& caller, const std::optional<Inode>& inode);
+  /// The caller looks a name up: if it was told a moment ago, because of that.
+  void looks_up(const Caller& caller, InodeId parent, std::string_view name);
+  /// The caller looked a name up, which stands for `inode`, or for nothing. Absent where it was known, the kernel looks
+  /// it up once more.
+  void looked_up(const Caller& caller, InodeId parent, std::string_view name, const std::optional<Inode>& inode);
   struct ComesBack {
-    bool again = false;            // it was told so, of any node id, and looked a name up since: true once
-    bool maybe_later = false;      // it was told when it asked for attributes, so the look-up may be of another call
-    std::optional<Inode> inode{};  // as it was looked up, by this thread or another one that it waited for
+    bool again = false;            // it was told so, of any node id, and looked this one up since: true once
+    std::optional<Inode> inode{};  // as it was looked up
   };
+  /// Who was told when it asked for attributes may be opening what it looked up for an earlier call: it comes back at
+  /// once, or does not.
   ComesBack comes_back(const Caller& caller, InodeId inode);
 
  private:
-  void remember(const Inode& inode) REQUIRES(mutex_);
+  void make_room() REQUIRES(mutex_);
 
   struct Told {
     KernelNode node;
     int64_t at_ns = 0;
     bool of_attributes = false;
-    std::optional<InodeId> looked_up;  // since then
+    bool looks_up = false;                  // since then
+    std::optional<Inode> inode;             // that it looked up last
+    int64_t looked_up_ns = 0;               // when
+    std::optional<meta::NamePlace> absent;  // what it looked up last, in vain
+  };
+  struct ToldOfName {
+    meta::NamePlace place;
+    int64_t at_ns = 0;
   };
 
   Clock& clock_;
   std::atomic<bool> any_ = false;
   Mutex mutex_;
-  std::unordered_map<uint32_t, Told> told_ GUARDED_BY(mutex_);    // by thread
-  std::unordered_map<InodeId, Inode> recent_ GUARDED_BY(mutex_);  // looked up last
-  std::deque<InodeId> order_ GUARDED_BY(mutex_);                  // of these, the oldest first
+  std::unordered_map<uint32_t, Told> told_ GUARDED_BY(mutex_);                 // by thread
+  std::unordered_map<uint32_t, ToldOfName> told_of_names_ GUARDED_BY(mutex_);  // the same
 };
 
 }  // namespace weir::vfs

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "base/clock.h"
+#include "base/mutex.h"
+#include "model/ids.h"
+
+namespace weir::vfs {
+
+/// Which inode the kernel knows by a name, as far as it may still go by that: on a volume that several nodes share,
+/// another one may have put a different file there. The kernel moves what it knows when it renames, so a rename must be
+/// of that file. A name that was looked up just now may be in use still for what it stood for before. Remembered for a
+/// little longer than the kernel may go by it, and bounded; of what there is no room for nothing is known. Thread-safe;
+/// never blocks.
+class KnownNames {
+ public:
+  /// Requires: `clock` outlives this.
+  KnownNames(Clock& clock, int64_t lifetime_ms) : clock_(clock), kept_ns_(2 * lifetime_ms * 1'000'000) {}
+
+  /// The kernel was told of it.
+  void tell(InodeId parent, std::string_view name, InodeId inode);
+  /// The kernel put it there itself.
+  void put(InodeId parent, std::string_view name, InodeId inode);
+  struct Known {
+    InodeId inode;
+    std::optional<InodeId> before{};  // that was known until a moment ago
+    bool is(InodeId other) const { return inode == other && !before; }
+  };
+  /// Nothing: the kernel asks before it goes by the name.
+  std::optional<Known> of(InodeId parent, std::string_view name) const;
+  void forget(InodeId parent, std::string_view name);
+
+ private:
+  struct Told {
+    InodeId inode;
+    int64_t at_ns = 0;
+    std::optional<InodeId> before{};
+    int64_t changed_ns = 0;
+  };
+  using Names = std::unordered_map<std::string, Told>;
+  struct Shard {
+    mutable Mutex mutex;
+    Names recent GUARDED_BY(mutex);  // told since `since_ns`
+    Names before GUARDED_BY(mutex);
+    int64_t since_ns GUARDED_BY(mutex) = 0;
+  };
+  static constexpr size_t kShards = 16;
+
+  void note(InodeId parent, std::string_view name, InodeId inode, bool by_kernel);
+  /// The name as it is remembered in `recent`, or null: no room.
+  Told* find_to_note(Shard& shard, std::string key) REQUIRES(shard.mutex);
+  static std::string key_of(InodeId parent, std::string_view name);
+  static size_t shard_of(const std::string& key) { return std::hash<std::string>()(key) % kShards; }
+
+  Clock& clock_;
+  const int64_t kept_ns_;
+  std::array<Shard, kShards> shards_;
+};
+
+}  // namespace weir::vfs

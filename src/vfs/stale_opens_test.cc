@@ -1,0 +1,154 @@
+#include "vfs/stale_opens.h"
+
+#include <gtest/gtest.h>
+
+#include "testing/fake_clock.h"
+
+namespace weir::vfs {
+namespace {
+
+constexpr InodeId kDirectory{1};
+
+class StaleOpensTest : public ::testing::Test {
+ protected:
+  /// The kernel's request and our answer.
+  void look_up(const Caller& caller, uint64_t id, uint64_t size = 0) {
+    Inode inode;
+    inode.id = InodeId{id};
+    inode.size = size;
+    stale_.looks_up(caller, kDirectory, "name");
+    stale_.looked_up(caller, kDirectory, "name", inode);
+  }
+  void find_nothing(const Caller& caller, std::string_view name) {
+    stale_.looks_up(caller, kDirectory, name);
+    stale_.looked_up(caller, kDirectory, name, std::nullopt);
+  }
+  bool comes_back(const Caller& caller, uint64_t id) { return stale_.comes_back(caller, InodeId{id}).again; }
+
+  testing::FakeClock clock_;
+  StaleOpens stale_{clock_};
+  const Caller one_{.pid = 1};
+  const Caller two_{.pid = 2};
+  const KernelNode node_ = KernelNode::of(InodeId{7}, 0);
+  const KernelNode other_ = KernelNode::of(InodeId{8}, 0);
+};
+
+TEST_F(StaleOpensTest, the_same_thread_is_told_once_a_second) {
+  EXPECT_TRUE(stale_.tell(one_, node_));
+  EXPECT_TRUE(stale_.tell(two_, node_));
+  EXPECT_FALSE(stale_.tell(one_, node_));
+  EXPECT_TRUE(stale_.tell(one_, node_));
+  EXPECT_TRUE(stale_.tell(one_, other_));  // it opened something else in between
+  EXPECT_TRUE(stale_.tell(one_, node_));
+  clock_.advance_ms(1001);
+  EXPECT_TRUE(stale_.tell(one_, node_));
+  EXPECT_FALSE(stale_.tell(one_, node_));
+}
+
+TEST_F(StaleOpensTest, who_looked_a_name_up_comes_back_with_what_it_stands_for_and_nothing_else) {
+  EXPECT_FALSE(comes_back(one_, 7));
+  EXPECT_TRUE(stale_.tell(one_, node_));
+  EXPECT_FALSE(comes_back(one_, 7));  // by a descriptor, maybe
+  look_up(two_, 8);
+  look_up(one_, 1);
+  look_up(one_, 8);
+  EXPECT_FALSE(comes_back(two_, 8));
+  EXPECT_FALSE(comes_back(one_, 7));
+  EXPECT_TRUE(comes_back(one_, 8));
+  EXPECT_FALSE(comes_back(one_, 8));
+  // The same node id by another name later is told again.
+  EXPECT_TRUE(stale_.tell(one_, node_));
+  look_up(one_, 7);
+  EXPECT_TRUE(stale_.tell(one_, node_));
+}
+
+/// open() of a name that another node removes and makes again failed with ESTALE: the kernel finds it absent first, and
+/// then looks once more.
+TEST_F(StaleOpensTest, a_name_that_was_absent_and_is_there_again_is_come_back_with) {
+  EXPECT_TRUE(stale_.tell(one_, node_));
+  look_up(one_, 1);
+  find_nothing(one_, "name");
+  EXPECT_FALSE(comes_back(one_, 8));
+  look_up(one_, 8);
+  EXPECT_TRUE(comes_back(one_, 8));
+  // In another call another name is looked up, or the same one later.
+  EXPECT_TRUE(stale_.tell(one_, node_));
+  find_nothing(one_, "other");
+  look_up(one_, 8);
+  EXPECT_FALSE(comes_back(one_, 8));
+  EXPECT_TRUE(stale_.tell(one_, node_));
+  find_nothing(one_, "name");
+  clock_.advance_ms(1001);
+  look_up(one_, 8);
+  EXPECT_FALSE(comes_back(one_, 8));
+}
+
+TEST_F(StaleOpensTest, what_it_looked_up_for_another_call_is_not_come_back_with) {
+  EXPECT_TRUE(stale_.tell(one_, node_));
+  look_up(one_, 9, 90);
+  look_up(one_, 8, 80);
+  EXPECT_FALSE(comes_back(one_, 9));
+  const auto back = stale_.comes_back(one_, InodeId{8});
+  EXPECT_TRUE(back.again);
+  ASSERT_TRUE(back.inode);
+  EXPECT_EQ(back.inode->size, 80u);
+}
+
+TEST_F(StaleOpensTest, a_look_up_that_takes_long_is_waited_for_and_one_that_begins_late_is_of_another_call) {
+  EXPECT_TRUE(stale_.tell(one_, node_));
+  stale_.looks_up(one_, kDirectory, "name");
+  clock_.advance_ms(5000);  // the database was away
+  look_up(one_, 8);
+  EXPECT_TRUE(comes_back(one_, 8));
+
+  EXPECT_TRUE(stale_.tell(one_, node_));
+  clock_.advance_ms(1001);
+  look_up(one_, 8);
+  EXPECT_FALSE(comes_back(one_, 8));
+
+  EXPECT_TRUE(stale_.tell(one_, node_));
+  look_up(one_, 8);
+  clock_.advance_ms(1001);
+  EXPECT_FALSE(comes_back(one_, 8));
+}
+
+/// The kernel asks for attributes before it opens, and looks a name up again once for both.
+TEST_F(StaleOpensTest, who_was_told_when_it_asked_for_attributes_comes_back_with_what_it_looked_up_alone) {
+  stale_.told_of_attributes(one_, node_);
+  EXPECT_FALSE(comes_back(one_, 8));
+  look_up(one_, 8);
+  EXPECT_FALSE(comes_back(one_, 9));
+  EXPECT_TRUE(comes_back(one_, 8));
+  stale_.told_of_attributes(one_, node_);
+  EXPECT_TRUE(stale_.tell(one_, node_));
+}
+
+/// A stat() of one name, and then another name of the file is opened, which the kernel knows from before.
+TEST_F(StaleOpensTest, who_was_told_when_it_asked_for_attributes_does_not_come_back_later) {
+  stale_.told_of_attributes(one_, node_);
+  look_up(one_, 8);
+  clock_.advance_ms(250);
+  EXPECT_FALSE(comes_back(one_, 8));
+}
+
+TEST_F(StaleOpensTest, who_goes_by_a_name_is_told_once_of_it) {
+  EXPECT_TRUE(stale_.tell_of_name(one_, kDirectory, "a"));
+  EXPECT_TRUE(stale_.tell_of_name(two_, kDirectory, "a"));
+  EXPECT_FALSE(stale_.tell_of_name(one_, kDirectory, "a"));
+  EXPECT_TRUE(stale_.tell_of_name(one_, kDirectory, "a"));
+  EXPECT_TRUE(stale_.tell_of_name(one_, kDirectory, "b"));
+  EXPECT_TRUE(stale_.tell_of_name(one_, InodeId{2}, "b"));
+  clock_.advance_ms(1001);
+  EXPECT_TRUE(stale_.tell_of_name(one_, InodeId{2}, "b"));
+}
+
+TEST_F(StaleOpensTest, threads_that_are_gone_do_not_make_it_forget_those_that_were_told_just_now) {
+  for (uint32_t pid = 100; pid < 4'000; ++pid) EXPECT_TRUE(stale_.tell({.pid = pid}, node_));
+  clock_.advance_ms(3000);
+  EXPECT_TRUE(stale_.tell(one_, node_));
+  for (uint32_t pid = 10'000; pid < 13'000; ++pid) EXPECT_TRUE(stale_.tell({.pid = pid}, node_));
+  EXPECT_FALSE(stale_.tell(one_, node_));
+}
+
+}  // namespace
+}  // namespace weir::vfs
