@@ -48,7 +48,7 @@ void KnownNames::note(InodeId parent, std::string_view name, InodeId inode, bool
   if (told == nullptr) return;
   if (by_kernel) {
     told->before.reset();
-  } else if (told->at_ns != 0 && now_ns - told->at_ns <= kept_ns_ && told->inode != inode) {
+  } else if (told->inode != InodeId{} && now_ns - told->at_ns <= kept_ns_ && told->inode != inode) {
     told->before = told->inode;
     told->changed_ns = now_ns;
   }

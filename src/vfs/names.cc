@@ -82,8 +82,13 @@ void follow_move(Core& core, InodeId moved, std::optional<KnownNames::Known> kno
   core.known_names.put(to.parent.inode(), to.name, known->inode);
   if (known->is(moved)) return;
   // Replaced after it was looked up for this rename, or another look-up was under way.
-  for (const InodeId inode : {known->inode, known->before.value_or(known->inode)})
+  for (const InodeId inode : {known->inode, known->before.value_or(known->inode)}) {
     core.told_names.moved(inode, from.parent.inode(), from.name, to.parent.inode(), to.name);
+    // Asked for before the name has expired: it is looked up.
+    if (inode == moved) continue;
+    for (const uint16_t epoch : {uint16_t{0}, core.epoch_of(inode)})
+      core.told_attributes.forget(KernelNode::of(inode, epoch));
+  }
   if (KernelCache* kernel = core.kernel_cache) kernel->expire_name(to.parent, to.name);
 }
 
