@@ -371,6 +371,7 @@ class Judgement:
     def __init__(self, history, lifetime_s=1.0):
         self.history = history
         self.violations, self.judged, self.unjudged, self.states, self.holds = [], 0, 0, 0, 0
+        self.undecided = False
         events, sizes, holds, failures = history.recorded()
         for failure in failures:
             if not self._disturbed(failure["failed"][0], failure["start"], failure["end"]):
@@ -391,6 +392,7 @@ class Judgement:
         self.judged += verdict.judged
         self.unjudged += verdict.unjudged
         self.states += verdict.states
+        self.undecided |= verdict.undecided
 
     def _disturbed(self, node, start, end, gone=False):
         """`node`, or any where that is None."""
@@ -422,4 +424,5 @@ class Judgement:
 def totals(judgements):
     return (f"{len(judgements)} histories, {sum(each.judged for each in judgements)} observations judged, "
             f"{sum(each.unjudged for each in judgements)} beside a writer of the same node, "
-            f"{sum(each.holds for each in judgements)} locks held, {sum(each.states for each in judgements)} states tried")
+            f"{sum(each.holds for each in judgements)} locks held, {sum(each.states for each in judgements)} states tried, "
+            f"{sum(each.undecided for each in judgements)} undecided")

@@ -70,6 +70,7 @@ class Histories(FleetTest):
             wrong = wrong_beyond_what_is_known(judgements)
             self.assertEqual(wrong, [], "\n".join(judgement.report() for judgement in wrong[:3]))
             self.assertGreater(sum(judgement.judged for judgement in judgements), HISTORIES * 100)
+            self.assertEqual([judgement.history.seed for judgement in judgements if judgement.undecided], [])
             fleet.umount()
             fleet.fsck()
 

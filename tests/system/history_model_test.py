@@ -51,6 +51,16 @@ class HistoryTest(unittest.TestCase):
         self.assertEqual(len(self.violations(*events, **options)), 1)
 
 
+class Search(HistoryTest):
+    def test_a_search_that_takes_too_long_proves_nothing(self):
+        # Each may have happened or not, at any time: of names that nobody looks at.
+        doubtful = [Event("create", "a", 0, 1, f"y{i}", token="v2", result="unknown") for i in range(18)]
+        wrong = [write("a", 2, 3, "x", "v1"), read("b", 4, 5, "x", "v3")]
+        verdict = Checker([*doubtful, *wrong[0], wrong[1]], SIZES).check()
+        self.assertTrue(verdict.undecided)
+        self.assertEqual(verdict.violations, [])
+
+
 class Contents(HistoryTest):
     def test_an_open_after_the_close_sees_the_content(self):
         self.assert_right(write("a", 0, 1, "x", "v1"), read("b", 2, 3, "x", "v1"))
