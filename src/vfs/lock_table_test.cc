@@ -1,3 +1,4 @@
+// What the conformance suite of locks (locks_conformance_test.cc) does not ask of every implementation.
 #include "vfs/lock_table.h"
 
 #include <gtest/gtest.h>
@@ -18,7 +19,6 @@ constexpr uint64_t kToEnd = UINT64_MAX;
 Lock posix(LockType type, uint64_t owner, uint64_t first, uint64_t last) {
   return {LockKind::kPosix, type, owner, first, last, static_cast<uint32_t>(owner)};
 }
-Lock flock_of(LockType type, uint64_t owner) { return {LockKind::kFlock, type, owner, 0, kToEnd, 1}; }
 
 class LockTableTest : public ::testing::Test {
  protected:
@@ -57,125 +57,6 @@ class LockTableTest : public ::testing::Test {
   uint64_t last_request_ = 0;
 };
 
-TEST_F(LockTableTest, readers_share_and_writers_exclude) {
-  EXPECT_TRUE(granted(posix(LockType::kRead, 1, 0, 9)));
-  EXPECT_TRUE(granted(posix(LockType::kRead, 2, 5, 14)));
-  EXPECT_FALSE(granted(posix(LockType::kWrite, 3, 14, 20)));
-  EXPECT_TRUE(granted(posix(LockType::kWrite, 3, 15, 20)));
-  EXPECT_FALSE(granted(posix(LockType::kRead, 1, 20, 20)));
-  Lock wanted = posix(LockType::kWrite, 1, 12, 16);
-  Lock conflict = meets(kFile, wanted);
-  EXPECT_EQ(conflict.owner, 2u);
-  EXPECT_EQ(conflict.first, 5u);
-  EXPECT_EQ(conflict.last, 14u);
-  EXPECT_EQ(meets(kOther, wanted).type, LockType::kNone);
-  EXPECT_EQ(meets(kFile, posix(LockType::kWrite, 1, 21, kToEnd)).type, LockType::kNone);
-}
-
-TEST_F(LockTableTest, a_refused_lock_says_would_block_and_changes_nothing) {
-  ASSERT_TRUE(granted(posix(LockType::kWrite, 1, 0, 9)));
-  ASSERT_TRUE(granted(posix(LockType::kRead, 2, 20, 29)));
-  Outcome refused = set(posix(LockType::kWrite, 2, 5, 29));
-  EXPECT_EQ(code_of(refused), Code::kWouldBlock);
-  EXPECT_EQ(meets(kFile, posix(LockType::kWrite, 3, 25, 25)).type, LockType::kRead);
-}
-
-TEST_F(LockTableTest, releasing_the_middle_splits) {
-  ASSERT_TRUE(granted(posix(LockType::kWrite, 1, 0, kToEnd)));
-  ASSERT_TRUE(granted(posix(LockType::kNone, 1, 10, 19)));
-  EXPECT_EQ(at(9), LockType::kWrite);
-  EXPECT_EQ(at(10), LockType::kNone);
-  EXPECT_EQ(at(19), LockType::kNone);
-  EXPECT_EQ(at(20), LockType::kWrite);
-  EXPECT_EQ(at(kToEnd), LockType::kWrite);
-}
-
-TEST_F(LockTableTest, neighbours_of_one_type_merge) {
-  ASSERT_TRUE(granted(posix(LockType::kRead, 1, 20, 29)));
-  ASSERT_TRUE(granted(posix(LockType::kRead, 1, 0, 9)));
-  ASSERT_TRUE(granted(posix(LockType::kRead, 1, 10, 19)));
-  Lock conflict = meets(kFile, posix(LockType::kWrite, 2, 15, 15));
-  EXPECT_EQ(conflict.first, 0u);
-  EXPECT_EQ(conflict.last, 29u);
-}
-
-TEST_F(LockTableTest, upgrade_and_downgrade_of_a_part) {
-  ASSERT_TRUE(granted(posix(LockType::kRead, 1, 0, 29)));
-  ASSERT_TRUE(granted(posix(LockType::kWrite, 1, 10, 19)));
-  EXPECT_EQ(at(9), LockType::kRead);
-  EXPECT_EQ(at(10), LockType::kWrite);
-  EXPECT_EQ(at(19), LockType::kWrite);
-  EXPECT_EQ(at(20), LockType::kRead);
-  ASSERT_TRUE(granted(posix(LockType::kRead, 1, 0, 29)));
-  EXPECT_TRUE(granted(posix(LockType::kRead, 2, 0, kToEnd)));
-  EXPECT_FALSE(granted(posix(LockType::kWrite, 1, 10, 10))) << "another reads there by now";
-}
-
-TEST_F(LockTableTest, flock_and_posix_do_not_see_each_other) {
-  ASSERT_TRUE(granted(flock_of(LockType::kWrite, 1)));
-  EXPECT_TRUE(granted(posix(LockType::kWrite, 2, 0, kToEnd)));
-  EXPECT_FALSE(granted(flock_of(LockType::kRead, 2)));
-  EXPECT_TRUE(table_.may_hold(kFile, LockKind::kFlock, 1));
-  EXPECT_FALSE(table_.may_hold(kFile, LockKind::kPosix, 1));
-  table_.release_owner(kFile, LockKind::kPosix, 1);
-  EXPECT_TRUE(table_.may_hold(kFile, LockKind::kFlock, 1));
-  table_.release_owner(kFile, LockKind::kFlock, 1);
-  EXPECT_TRUE(granted(flock_of(LockType::kRead, 2)));
-  EXPECT_EQ(at(3), LockType::kWrite);
-}
-
-TEST_F(LockTableTest, waiters_are_granted_in_order_of_arrival) {
-  ASSERT_TRUE(granted(posix(LockType::kWrite, 1, 0, 9)));
-  Outcome first = set(posix(LockType::kWrite, 2, 0, 9), true);
-  Outcome second = set(posix(LockType::kWrite, 3, 0, 9), true);
-  Outcome elsewhere = set(posix(LockType::kWrite, 4, 5, 20), true);
-  EXPECT_FALSE(first->has_value());
-  ASSERT_TRUE(granted(posix(LockType::kNone, 1, 0, 9)));
-  EXPECT_TRUE(is_granted(first));
-  EXPECT_FALSE(second->has_value());
-  table_.release_owner(kFile, LockKind::kPosix, 2);
-  EXPECT_TRUE(is_granted(second));
-  EXPECT_FALSE(elsewhere->has_value());
-  ASSERT_TRUE(granted(posix(LockType::kNone, 3, 5, 9)));
-  EXPECT_TRUE(is_granted(elsewhere));
-}
-
-TEST_F(LockTableTest, readers_that_wait_are_granted_together) {
-  ASSERT_TRUE(granted(posix(LockType::kWrite, 1, 0, 9)));
-  Outcome second = set(posix(LockType::kRead, 2, 0, 9), true);
-  Outcome third = set(posix(LockType::kRead, 3, 0, 9), true);
-  ASSERT_TRUE(granted(posix(LockType::kRead, 1, 0, 9))) << "a downgrade lets readers in";
-  EXPECT_TRUE(is_granted(second));
-  EXPECT_TRUE(is_granted(third));
-}
-
-TEST_F(LockTableTest, an_interrupted_wait_ends_and_leaves_no_lock) {
-  ASSERT_TRUE(granted(posix(LockType::kWrite, 1, 0, 9)));
-  Outcome waiting = set(posix(LockType::kWrite, 2, 0, 9), true);
-  uint64_t request = last_request_;
-  Outcome behind = set(posix(LockType::kWrite, 3, 0, 9), true);
-  table_.interrupt(request + 1000);
-  EXPECT_FALSE(waiting->has_value());
-  table_.interrupt(request);
-  EXPECT_EQ(code_of(waiting), Code::kInterrupted);
-  table_.interrupt(request);
-  table_.release_owner(kFile, LockKind::kPosix, 1);
-  EXPECT_TRUE(is_granted(behind));
-  EXPECT_FALSE(table_.may_hold(kFile, LockKind::kPosix, 2));
-}
-
-TEST_F(LockTableTest, two_owners_that_would_wait_for_each_other) {
-  ASSERT_TRUE(granted(posix(LockType::kWrite, 1, 0, 9)));
-  ASSERT_TRUE(granted(posix(LockType::kWrite, 2, 0, 9), kOther));
-  Outcome waiting = set(posix(LockType::kRead, 1, 0, 0), true, kOther);
-  Outcome deadlock = set(posix(LockType::kRead, 2, 0, 0), true, kFile);
-  ASSERT_TRUE(deadlock->has_value());
-  EXPECT_EQ(code_of(deadlock), Code::kDeadlock);
-  EXPECT_FALSE(waiting->has_value());
-  table_.release_owner(kOther, LockKind::kPosix, 2);
-  EXPECT_TRUE(is_granted(waiting));
-}
-
 /// Owner i holds byte i and waits for byte i + 1.
 class LockChainTest : public LockTableTest, public ::testing::WithParamInterface<uint64_t> {};
 
@@ -206,28 +87,6 @@ TEST_F(LockTableTest, looking_for_a_deadlock_goes_to_each_owner_once) {
     for (uint64_t i = 0; i < kOwners; ++i)
       ASSERT_FALSE(set(posix(LockType::kWrite, owner(row, i), row + 1, row + 1), true)->has_value());
   EXPECT_EQ(code_of(set(posix(LockType::kWrite, owner(kRows - 1, 3), 0, 0), true)), Code::kDeadlock);
-}
-
-TEST_F(LockTableTest, two_flock_readers_that_upgrade_do_not_wait_for_each_other) {
-  // flock(2): a conversion first gives up the old lock.
-  ASSERT_TRUE(granted(flock_of(LockType::kRead, 1)));
-  ASSERT_TRUE(granted(flock_of(LockType::kRead, 2)));
-  Outcome first = set(flock_of(LockType::kWrite, 1), true);
-  EXPECT_FALSE(first->has_value());
-  Outcome second = set(flock_of(LockType::kWrite, 2), true);
-  EXPECT_TRUE(is_granted(first) != is_granted(second)) << "one of them goes first";
-  table_.release_owner(kFile, LockKind::kFlock, is_granted(first) ? 1 : 2);
-  EXPECT_TRUE(is_granted(first) && is_granted(second));
-}
-
-TEST_F(LockTableTest, a_failed_flock_conversion_loses_the_lock) {
-  ASSERT_TRUE(granted(flock_of(LockType::kRead, 1)));
-  ASSERT_TRUE(granted(flock_of(LockType::kRead, 2)));
-  EXPECT_FALSE(granted(flock_of(LockType::kWrite, 1)));
-  EXPECT_FALSE(table_.may_hold(kFile, LockKind::kFlock, 1));
-  EXPECT_TRUE(granted(flock_of(LockType::kWrite, 2)));
-  EXPECT_TRUE(granted(flock_of(LockType::kRead, 2)));
-  EXPECT_TRUE(granted(flock_of(LockType::kRead, 1)));
 }
 
 TEST_F(LockTableTest, a_callback_may_use_the_table) {
