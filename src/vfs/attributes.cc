@@ -67,7 +67,7 @@ Result<Attributes> Filesystem::get_attributes(KernelNode node, const Caller& cal
   if (!inode) return Failure(inode.error());
   if (core_->shared) see(*core_, *inode);
   Attributes attributes = core_->attributes_of(*inode, begun, node);
-  attributes.fleeting = core_->is_former(node);
+  if (core_->is_former(node)) attributes.fleeting = true;
   if (core_->shared && node.inode() == kRootInode) core_->root_shown.set(attributes);
   if (core_->shared) core_->told_attributes.tell(node, inode->generation, attributes);
   return attributes;

@@ -190,6 +190,8 @@ void Core::show_own(File& file, const Inode& inode, Attributes& attributes) {
 Attributes Core::attributes_of(const Inode& inode, uint64_t begun, KernelNode node) {
   Attributes attributes = published_attributes(inode);
   if (inode.type != FileType::kFile) return attributes;
+  // The kernel may know each name by another node id, and keeps what it was told of one for ever.
+  attributes.fleeting = epochs_in_use && !shared && inode.link_count > 1;
   bool is_old = false;
   if (FileRef file = files.find(node)) {
     {

@@ -184,7 +184,10 @@ Result<Entry> Filesystem::link(const Caller& caller, KernelNode node, KernelNode
     }
     core_->let_go(std::move(file));
   }
-  return core_->entry_of(inode, begun, parent.inode(), name);
+  Entry entry = core_->entry_of(inode, begun, parent.inode(), name);
+  // The kernel knows the other name by this node id, and one file by two of them would be two to it.
+  if (!core_->files.in_use(inode.id)) entry.node = node;
+  return entry;
 }
 
 Status Filesystem::unlink(const Caller& caller, KernelNode parent, std::string_view name) {

@@ -69,14 +69,14 @@ void end_lending(Core& core, File& file) REQUIRES(file.mutex) {
 /// The file has become complete while others had it open through the page cache, so the kernel would read it by itself
 /// only under another node id. Not while somebody may write: stores through the new one would have to be told to the
 /// old one. Nor while it runs: the kernel refuses writers of a running program by its node id. Nor with several names,
-/// of which each would go on leading to the old one. Nor where the kernel may keep attributes for ever: a second name
-/// that is made later leads to the other node id when nobody has the file open, and each would go on showing its own.
+/// of which each would go on leading to the old one.
 bool may_move(Core& core, File& file) REQUIRES(file.mutex) {
-  if (!core.shared) return false;
   if (core.kernel_cache == nullptr || core.said_no_passthrough || !file.sights.can_move()) return false;
   if (file.writers > 0 || file.executors > 0 || file.draft || file.orphan) return false;
   auto image = file.version->image();
   if (!image || !(*image)->may_lend(file.id)) return false;
+  // Whoever makes another name from now on answers with attributes that the kernel does not keep.
+  core.epochs_in_use = true;
   auto inode = meta::get_inode(core.volume, file.id);
   return inode && inode->link_count == 1;
 }
@@ -148,7 +148,6 @@ Result<Opened> begin_open(Core& core, const Caller& caller, const Handle& handle
   if (wish.complete && !wish.live && !again && may_move(core, file)) {
     const KernelNode former = node;
     file.sights.move();
-    core.epochs_in_use = true;
     if (KernelCache* cache = core.kernel_cache) cache->drop_attributes(former);
     if (core.stale_opens.tell(caller, former))
       return error(Code::kStale, "the kernel can read inode {} by itself from now on", file.id.value);

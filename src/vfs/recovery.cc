@@ -40,6 +40,8 @@ std::shared_ptr<Handle> restored_handle(Core& core, const HandleRecord& record) 
 }
 
 void restore_handles(Core& core) {
+  // The kernel may remember node ids of which nobody has a descriptor.
+  if (core.memory->session().negotiated != 0) core.epochs_in_use = true;
   std::vector<SlotId> broken;
   size_t restored = 0;
   core.memory->handles().for_each([&](SlotId id, SharedSlot& slot) {

@@ -62,7 +62,6 @@ class Epochs(SystemTest):
 
     def test_who_opens_it_later_costs_the_daemon_no_read(self):
         self.need_passthrough()
-        self.skipTest("node ids do not change on embedded metadata: two names would show different attributes")
         early = self.opened_early()
         late = self.open()
         before = self.read_requests()
@@ -78,6 +77,29 @@ class Epochs(SystemTest):
         before = self.read_requests()
         self.assertEqual(read_all(again), self.content)
         self.assertEqual(self.read_requests(), before)
+
+    def test_two_names_of_a_file_show_one_mode(self):
+        """Also when the kernel knows the file by two node ids, of which nobody has one open."""
+        self.need_passthrough()
+        other = self.path + "-other"
+        early = self.opened_early()
+        late = self.open()
+        self.close(late)
+        self.close(early)
+        os.link(self.path, other)
+        for number, forgets in enumerate([False, True, False, True]):
+            if forgets:
+                with open("/proc/sys/vm/drop_caches", "w", encoding="ascii") as drop:
+                    drop.write("2")
+            for at, (changed, looked_at) in enumerate([(self.path, other), (other, self.path)]):
+                mode = 0o600 + 8 * number + at
+                os.stat(looked_at)
+                os.chmod(changed, mode)
+                self.assertEqual(os.stat(looked_at).st_mode & 0o777, mode)
+        os.unlink(other)
+        os.chmod(self.path, 0o644)
+        self.assertEqual(os.stat(self.path).st_mode & 0o777, 0o644)
+        self.assertEqual(os.stat(self.path).st_nlink, 1)
 
     def assert_all_see(self, descriptors, mappings):
         for descriptor in descriptors:
