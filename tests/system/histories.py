@@ -143,7 +143,10 @@ class Worker:
             event.size = len(data)
             event.token, event.whole = recognize(data)
         event.until = time.monotonic()
-        os.close(done)
+        try:
+            os.close(done)
+        except OSError as failure:  # its node is gone
+            event.result = errno.errorcode.get(failure.errno, "?")
 
     def read(self):
         self.open_and_read(self.name())
