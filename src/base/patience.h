@@ -11,7 +11,7 @@ namespace weir {
 class Patience {
  public:
   /// Success: wait on. Otherwise what the call fails with: OutOfReach, for the caller to have it done again by a thread
-  /// that may wait; or Interrupted. Asked many times a second.
+  /// that may wait; or Interrupted, since the program was killed. Asked many times a second.
   using Ask = std::function<Status()>;
 
   explicit Patience(Ask ask);

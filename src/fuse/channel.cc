@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "base/patience.h"
+#include "fuse/caller_end.h"
 
 namespace weir::fuse {
 
@@ -152,10 +153,13 @@ bool Channel::postpone(const ReplyAddress& address) {
 }
 
 void Channel::redo(const ReplyAddress& address, std::string_view request) {
+  const uint32_t caller = reinterpret_cast<const fuse_in_header*>(request.data())->pid;
+  // Not for any signal: the kernel speaks of those that the program ignores or handles as well, and few programs expect
+  // EINTR of a call about names.
   const Patience patience([&]() -> Status {
     if (stopping_) return error(Code::kOutOfReach, "the channel ends");
-    if (port_->buffers().is_interrupted(address.buffer, address.unique))
-      return error(Code::kInterrupted, "interrupted while waiting for a metadata server");
+    if (port_->buffers().is_interrupted(address.buffer, address.unique) && is_ending(caller))
+      return error(Code::kInterrupted, "killed while waiting for a metadata server");
     return {};
   });
   Worker::serve(context_, request, address.buffer, static_cast<int>(address.device));

@@ -70,7 +70,7 @@ class Channel {
   Status ask_kernel(const ChannelOptions& options);
   void redo_inherited();
   bool postpone(const ReplyAddress& address);
-  /// Does a request that was postponed, and waits as long as its caller does.
+  /// Does a request that was postponed, and waits until its caller is killed.
   void redo(const ReplyAddress& address, std::string_view request);
   Status start_workers();
   void run_worker(Worker& worker, int index);

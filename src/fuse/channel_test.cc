@@ -1,6 +1,7 @@
 #include "fuse/channel.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -275,15 +276,26 @@ TEST_F(ChannelTest, RequestsThatWaitForAServerHoldUpNobodyElse) {
   EXPECT_EQ(kernel_.stray_answers(), 0u);
 }
 
-TEST_F(ChannelTest, ASignalEndsTheWaitForAServer) {
+TEST_F(ChannelTest, OfSignalsOnlyTheOneThatEndsTheCallerEndsItsWaitForAServer) {
   Away server;
   handler_.answer_ = [&](const Request&, Responder responder) { server.answer(std::move(responder)); };
   start(2);
-  const uint64_t waiting = kernel_.send(FUSE_LOOKUP, 1, "name");
-  EXPECT_FALSE(kernel_.wait(waiting, 50).has_value());
-  kernel_.send_interrupt(waiting);
-  EXPECT_EQ(kernel_.wait(waiting)->error, EINTR);
+  kernel_.set_caller({.pid = static_cast<uint32_t>(::getpid())});
+  const uint64_t signalled = kernel_.send(FUSE_LOOKUP, 1, "name");
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(0);
+  siginfo_t ended{};
+  ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOWAIT), 0);
+  kernel_.set_caller({.pid = static_cast<uint32_t>(child)});
+  const uint64_t killed = kernel_.send(FUSE_LOOKUP, 1, "name");
+  EXPECT_FALSE(kernel_.wait(killed, 50).has_value());
+  kernel_.send_interrupt(signalled);
+  kernel_.send_interrupt(killed);
+  EXPECT_EQ(kernel_.wait(killed)->error, EINTR);
+  EXPECT_FALSE(kernel_.wait(signalled, 50).has_value());
   server.come_back();
+  EXPECT_EQ(kernel_.wait(signalled)->error, 0);
+  EXPECT_EQ(::waitpid(child, nullptr, 0), child);
 }
 
 TEST_F(ChannelTest, RequestsThatWaitForAServerAreLeftToASuccessor) {
