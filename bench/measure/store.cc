@@ -27,32 +27,39 @@ constexpr double kSmallFilesPerSecond = 3'000;
 using Stage = std::shared_ptr<std::unique_ptr<StoreStage>>;
 using Read = std::function<Result<double>(const std::string& path, uint64_t bytes)>;
 
-/// From the first write until all is stored.
-struct Upload {
-  double megabytes_per_second = 0;          // of all
-  double drained_megabytes_per_second = 0;  // of what was left when the last file was closed
-};
-
-Result<Upload> upload(WeirPlace& weir, uint64_t bytes, uint64_t file_bytes) {
-  const std::string directory = weir.file("upload");
-  TRY(io::make_directories(directory, 0755));
+/// Files below the directory "upload", `bytes` in all.
+Result<std::vector<std::string>> write_files(WeirPlace& weir, uint64_t bytes, uint64_t file_bytes) {
+  TRY(io::make_directories(weir.file("upload"), 0755));
   std::vector<std::string> paths;
-  const Stopwatch watch;
   for (uint64_t done = 0; done < bytes; done += file_bytes) {
-    paths.push_back(directory + "/" + std::to_string(done));
+    paths.push_back(weir.file("upload/" + std::to_string(done)));
     TRY(make_file(paths.back(), std::min(file_bytes, bytes - done)));
   }
-  ASSIGN_OR_RETURN(const uint64_t left_bytes, weir.backlog_bytes());
-  const Stopwatch drain;
-  TRY(weir.store(directory));
-  const Upload measured{watch.megabytes_per_second(bytes), drain.megabytes_per_second(left_bytes)};
-  TRY(weir.evict(directory));
-  for (const std::string& path : paths) TRY(remove_path(path));
-  TRY(weir.collect());
-  return measured;
+  return paths;
 }
 
-/// Files that are closed before they are big enough to be sent while they are written.
+Status remove_files(WeirPlace& weir, const std::vector<std::string>& paths) {
+  TRY(weir.evict(weir.file("upload")));
+  for (const std::string& path : paths) TRY(remove_path(path));
+  return weir.collect();
+}
+
+/// What waits when a store that did nothing while files were written goes on. They are too short to be sent early.
+Result<double> drain(StoreStage& stage, uint64_t bytes) {
+  WeirPlace& weir = stage.weir();
+  stage.hold(true);
+  const auto paths = write_files(weir, bytes, kShortFileBytes);
+  const auto left_bytes = weir.backlog_bytes();
+  const Stopwatch watch;
+  stage.hold(false);
+  TRY(paths);
+  TRY(left_bytes);
+  TRY(weir.store(weir.file("upload")));
+  const double speed = watch.megabytes_per_second(*left_bytes);
+  TRY(remove_files(weir, *paths));
+  return speed;
+}
+
 Measurement drained_upload(const Stage& stage, uint64_t bytes) {
   Measurement made;
   made.name = "drained upload (raw: a plain client)";
@@ -63,13 +70,12 @@ Measurement drained_upload(const Stage& stage, uint64_t bytes) {
     // Of an upload before this one nothing is read any more: it would fill the machine's memory.
     (*stage)->drop_newer_objects();
     if (place.kind() == PlaceKind::kRaw) return (*stage)->plain_upload(bytes, kPlainPuts);
-    ASSIGN_OR_RETURN(const Upload measured, upload((*stage)->weir(), 2 * bytes, kShortFileBytes));
-    return measured.drained_megabytes_per_second;
+    return drain(**stage, bytes);
   };
   return made;
 }
 
-/// The plain client only sends.
+/// From the first write until all is stored. The plain client only sends.
 Measurement written_until_stored(const Stage& stage, uint64_t bytes) {
   Measurement made;
   made.name = "write one file until stored (raw: a plain client sends)";
@@ -79,8 +85,13 @@ Measurement written_until_stored(const Stage& stage, uint64_t bytes) {
     // Of an upload before this one nothing is read any more: it would fill the machine's memory.
     (*stage)->drop_newer_objects();
     if (place.kind() == PlaceKind::kRaw) return (*stage)->plain_upload(bytes, kPlainPuts);
-    ASSIGN_OR_RETURN(const Upload measured, upload((*stage)->weir(), bytes, bytes));
-    return measured.megabytes_per_second;
+    WeirPlace& weir = (*stage)->weir();
+    const Stopwatch watch;
+    ASSIGN_OR_RETURN(const auto paths, write_files(weir, bytes, bytes));
+    TRY(weir.store(weir.file("upload")));
+    const double speed = watch.megabytes_per_second(bytes);
+    TRY(remove_files(weir, paths));
+    return speed;
   };
   return made;
 }

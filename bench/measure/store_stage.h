@@ -23,6 +23,8 @@ class StoreStage {
   /// What is in the store now stays; what comes later goes at the next call.
   void keep_objects();
   void drop_newer_objects();
+  /// While true, the server does nothing.
+  void hold(bool holding) { server_->set_holding(holding); }
   /// Puts new objects of 4 MiB, `bytes` in all. MB/s.
   Result<double> plain_upload(uint64_t bytes, size_t parallel);
   /// Gets the objects of the last plain_upload() into a file. MB/s.

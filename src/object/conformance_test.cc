@@ -178,6 +178,20 @@ TEST_P(ObjectStoreConformance, KeepsEmptyObjects) {
   EXPECT_EQ(store().head("empty").value()->size, 0u);
 }
 
+TEST_P(ObjectStoreConformance, RefusesBytesThatAreNotOfTheirDigestIfItSaysSo) {
+  if (!store().checks_digests().value()) GTEST_SKIP() << "this store does not check digests, and says so";
+  const Sha256Digest other = sha256("other bytes");
+  const Status put = store().put("chunks/ab/x.1", {"bytes", other});
+  ASSERT_FALSE(put);
+  EXPECT_EQ(put.error().code, Code::kCorrupt);
+  EXPECT_EQ(names("", "", 10), std::vector<std::string>{});
+}
+
+TEST_P(ObjectStoreConformance, FindingOutWhetherItChecksDigestsLeavesNothing) {
+  EXPECT_TRUE(store().checks_digests());
+  EXPECT_EQ(names("", "", 10), std::vector<std::string>{});
+}
+
 TEST_P(ObjectStoreConformance, ReplacesWholly) {
   ASSERT_TRUE(store().put("a", "a longer content"));
   ASSERT_TRUE(store().put("a", "short"));

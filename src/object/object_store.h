@@ -51,7 +51,12 @@ class ObjectStore {
   /// Makes or replaces the object, whole or not at all for every reader. Durable when it returns. After an error it may
   /// or may not be there, but never in part. NoSpace: the store is full, nothing was left behind.
   /// Requires: payload.bytes().size() <= limits::kObjectBytes.
+  /// Corrupt, where the store checks digests: the payload's bytes are not of its digest; nothing was left behind.
   virtual Status put(std::string_view name, const Payload& payload) = 0;
+
+  /// Whether every put() of bytes that are not of their digest is refused, found out by trying: who has bytes of which
+  /// the digest is known need not hash them before. Asked once, and kept by the caller.
+  virtual Result<bool> checks_digests() { return false; }
 
   /// Nothing when there is no such object.
   virtual Result<std::optional<ObjectInfo>> head(std::string_view name) = 0;

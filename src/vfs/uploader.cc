@@ -23,6 +23,11 @@ constexpr size_t kOffers = 128;        // a descriptor each
 constexpr size_t kIdsKept = 1u << 18;  // whose absence costs a second upload, or a wrong figure
 constexpr int64_t kPauseAfterErrorMs = 1000;
 
+Failure damaged(const ChunkId& id, bool found) {
+  return error(Code::kCorrupt, "chunk {} is not stored yet, and this node's copy of it is {}", id.hex(),
+               found ? "damaged" : "gone");
+}
+
 }  // namespace
 
 Uploader::Uploader(Core& core)
@@ -129,6 +134,7 @@ std::vector<Uploader::Task> Uploader::tasks_of(const std::vector<cache::Unstored
     open.insert(ids.begin(), ids.end());
     return {};
   }
+  const bool checks = !ids.empty() && store_checks();
   std::vector<Task> tasks;
   std::set<ChunkId> seen;
   for (size_t i = 0; i < ids.size(); ++i) {
@@ -138,7 +144,7 @@ std::vector<Uploader::Task> Uploader::tasks_of(const std::vector<cache::Unstored
     if (record->state == ChunkState::kCondemned && !(none_in_publication && is_given_up(ids[i]))) open.insert(ids[i]);
     const bool in_doubt = record->generation < first_generation_ || in_doubt_.contains(ids[i]);
     if (record->state == ChunkState::kStaged)
-      tasks.push_back({ids[i], record->generation, record->length_bytes, in_doubt});
+      tasks.push_back({ids[i], record->generation, record->length_bytes, in_doubt, checks});
     if (record->state == ChunkState::kStored && stored_early_.erase(ids[i]) == 0) {
       MutexLock lock(mutex_);
       counters_.deduplicated_bytes += record->length_bytes;
@@ -161,7 +167,7 @@ Status Uploader::add_early(std::vector<Task>& tasks) {
   FAULT_POINT("upload.announce.after");
   for (size_t i = 0; i < offered.size(); ++i) {
     if (!generations[i]) continue;
-    tasks.push_back({offered[i].id, *generations[i], offered[i].length_bytes, false, std::move(offered[i])});
+    tasks.push_back({offered[i].id, *generations[i], offered[i].length_bytes, false, false, std::move(offered[i])});
   }
   return {};
 }
@@ -247,6 +253,13 @@ Result<bool> Uploader::is_stored(const Task& task, const std::string& name) {
   return info && info->size == task.length_bytes && info->sha256 && ChunkId(*info->sha256) == task.id;
 }
 
+bool Uploader::store_checks() {
+  if (store_checks_) return *store_checks_;
+  Result<bool> checks = core_.store.checks_digests();
+  if (checks) store_checks_ = *checks;
+  return store_checks_.value_or(false);
+}
+
 Result<bool> Uploader::read_bytes(const Task& task, Bytes& bytes) {
   const auto same = [&] { return chunk_id_of(bytes) == task.id; };
   const std::span<char> room(bytes.data(), bytes.size());
@@ -255,9 +268,7 @@ Result<bool> Uploader::read_bytes(const Task& task, Bytes& bytes) {
     return got == room.size() && same();
   }
   ASSIGN_OR_RETURN(const bool found, core_.cache.read_chunk(task.id, room));
-  if (!found || !same())
-    return error(Code::kCorrupt, "chunk {} is not stored yet, and this node's copy of it is {}", task.id.hex(),
-                 found ? "damaged" : "gone");
+  if (!found || !(task.checked_by_store || same())) return damaged(task.id, found);
   return true;
 }
 
@@ -276,7 +287,9 @@ Status Uploader::upload(Task& task) {
   task.changed = !unchanged;
   if (task.changed) return {};
   FAULT_POINT("upload.put.before");
-  TRY(core_.store.put(name, {*bytes, task.id.digest()}));
+  const Status put = core_.store.put(name, {*bytes, task.id.digest()});
+  if (!put && put.error().code == Code::kCorrupt) return damaged(task.id, true);
+  TRY(put);
   FAULT_POINT("upload.put.after");
   MutexLock lock(mutex_);
   ++counters_.uploaded_chunks;

@@ -46,6 +46,7 @@ class Uploader {
     uint64_t generation = 0;
     uint32_t length_bytes = 0;
     bool in_doubt = false;              // it may be in the store already
+    bool checked_by_store = false;      // its bytes, when they arrive there
     std::optional<EarlyChunk> early{};  // where its bytes are; nothing: in the cache
     bool later = false;                 // the batch took long enough without it
     bool changed = false;               // it was early, and is another chunk by now
@@ -65,7 +66,10 @@ class Uploader {
   std::vector<cache::Unstored> next_batch();
   void run_task(Task& task, int64_t last_start_ns);
   Status upload(Task& task);
-  /// The chunk's bytes, compared with its id. False: it is early, and was changed.
+  /// Whether the store finds out that bytes are not of their digest: hashing them here as well would cost most of what
+  /// an upload costs. False as long as it cannot be asked.
+  bool store_checks();
+  /// The chunk's bytes, compared with its id unless the store does that. False: it is early, and was changed.
   Result<bool> read_bytes(const Task& task, Bytes& bytes);
   Result<bool> is_stored(const Task& task, const std::string& name);
   void note_error(const Error& error);
@@ -76,6 +80,7 @@ class Uploader {
   uint64_t first_generation_ = 0;   // those before it may be of an earlier life
   std::set<ChunkId> in_doubt_;      // an attempt failed; of the thread below, as what follows
   std::set<ChunkId> stored_early_;  // and are not published yet
+  std::optional<bool> store_checks_;
   mutable Mutex mutex_;
   ConditionVariable changed_;
   UploadStatus counters_ GUARDED_BY(mutex_);

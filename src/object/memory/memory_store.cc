@@ -21,6 +21,8 @@ Result<size_t> MemoryStore::get_into(std::string_view name, uint64_t offset, std
 Status MemoryStore::put(std::string_view name, const Payload& payload) {
   TRY(check_object_name(name));
   CHECK(payload.bytes().size() <= limits::kObjectBytes);
+  if (payload.digest() != sha256(payload.bytes()))
+    return error(Code::kCorrupt, "put {} in {}: the bytes are not those of its digest", name, describe());
   MutexLock lock(mutex_);
   objects_.insert_or_assign(std::string(name), Object{Bytes(payload.bytes()), clock_.realtime_ns()});
   return {};

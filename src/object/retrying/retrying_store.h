@@ -30,6 +30,7 @@ class RetryingStore : public ObjectStore {
 
   Result<size_t> get_into(std::string_view name, uint64_t offset, std::span<char> buffer) override;
   Status put(std::string_view name, const Payload& payload) override;
+  Result<bool> checks_digests() override { return store_.checks_digests(); }
   Result<std::optional<ObjectInfo>> head(std::string_view name) override;
   Result<ListPage> list(std::string_view prefix, std::string_view after, size_t limit) override;
   Status remove(std::string_view name) override;

@@ -92,6 +92,12 @@ Failure s3_failure(const S3Location& location, std::string_view action, const Ht
   return Failure(Error{meaning.ours, std::move(text)});
 }
 
+bool says_wrong_digest(const HttpReply& reply) {
+  if (reply.status != 400) return false;
+  const std::string code = decode_error(reply).code;
+  return code == "XAmzContentSHA256Mismatch" || code == "XAmzContentChecksumMismatch" || code == "BadDigest";
+}
+
 bool says_no_such_object(const HttpReply& reply, bool of_head) {
   if (reply.status != 404) return false;
   return of_head || decode_error(reply).code == "NoSuchKey";

@@ -13,6 +13,9 @@ Failure s3_failure(const S3Location& location, std::string_view action, const Ht
 /// which: only its status counts.
 bool says_no_such_object(const HttpReply& reply, bool of_head);
 
+/// That the bytes which arrived are not those of the digest that was sent with them.
+bool says_wrong_digest(const HttpReply& reply);
+
 /// "bucket b below p/ at https://…", for messages.
 std::string describe_location(const S3Location& location);
 

@@ -15,6 +15,7 @@ namespace {
 using Method = HttpRequest::Method;
 
 constexpr char kObjects[] = "objects/";
+constexpr char kProbe[] = "weir-probe";
 
 std::string base64_of(const Sha256Digest& digest) {
   return to_base64(std::string_view(reinterpret_cast<const char*>(digest.data()), digest.size()));
@@ -43,6 +44,11 @@ std::string S3Store::describe() const { return describe_location(client_->locati
 std::string S3Store::key_of(std::string_view name) const {
   const std::string& prefix = client_->location().prefix;
   return fmt::format("{}{}{}{}", prefix, prefix.empty() ? "" : "/", kObjects, name);
+}
+
+std::string S3Store::probe_key() const {
+  const std::string& prefix = client_->location().prefix;
+  return fmt::format("{}{}{}", prefix, prefix.empty() ? "" : "/", kProbe);
 }
 
 Failure S3Store::failure_of(std::string_view action, const HttpReply& reply) const {
@@ -122,8 +128,20 @@ Status S3Store::put(std::string_view name, const Payload& payload) {
   TRY(check_marker_if_old());
   HttpReply reply;
   TRY(put_key(key_of(name), payload, {}, reply));
-  if (reply.status != 200) return failure_of(fmt::format("put {}", name), reply);
-  return {};
+  if (reply.status == 200) return {};
+  if (says_wrong_digest(reply) && sha256(payload.bytes()) != payload.digest())
+    return error(Code::kCorrupt, "put {} in {}: the bytes are not those of its digest", name, describe());
+  return failure_of(fmt::format("put {}", name), reply);
+}
+
+Result<bool> S3Store::checks_digests() {
+  const std::string key = probe_key();
+  HttpReply reply;
+  TRY(put_key(key, {"some bytes", sha256("others")}, {}, reply));
+  if (says_wrong_digest(reply)) return true;
+  if (reply.status != 200) return failure_of("put bytes with a wrong digest", reply);
+  TRY(remove_key(key, kProbe));
+  return false;
 }
 
 Result<std::optional<ObjectInfo>> S3Store::head(std::string_view name) {
@@ -192,7 +210,10 @@ Result<ListPage> S3Store::list(std::string_view prefix, std::string_view after, 
 Status S3Store::remove(std::string_view name) {
   TRY(check_object_name(name));
   TRY(check_marker_if_old());
-  const std::string key = key_of(name);
+  return remove_key(key_of(name), name);
+}
+
+Status S3Store::remove_key(const std::string& key, std::string_view name) {
   S3Request request;
   request.method = Method::kDelete;
   request.key = key;

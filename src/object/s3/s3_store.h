@@ -34,6 +34,7 @@ class S3Store : public ObjectStore {
 
   Result<size_t> get_into(std::string_view name, uint64_t offset, std::span<char> buffer) override;
   Status put(std::string_view name, const Payload& payload) override;
+  Result<bool> checks_digests() override;
   Result<std::optional<ObjectInfo>> head(std::string_view name) override;
   Result<ListPage> list(std::string_view prefix, std::string_view after, size_t limit) override;
   Status remove(std::string_view name) override;
@@ -45,6 +46,8 @@ class S3Store : public ObjectStore {
 
   std::string key_of(std::string_view name) const;
   std::string marker_key() const;
+  /// Of an object that a store which checks digests never takes.
+  std::string probe_key() const;
   /// What to say of an answer that is a failure, `action` being what was tried.
   Failure failure_of(std::string_view action, const HttpReply& reply) const;
   /// The same of a body, time or range that makes no sense.
@@ -67,6 +70,7 @@ class S3Store : public ObjectStore {
   /// For a GET that was answered with nothing: 0, if the object ends before `offset`.
   Result<size_t> behind_the_end(std::string_view name, uint64_t offset);
   Status put_key(const std::string& key, const Payload& payload, std::vector<HttpHeader> headers, HttpReply& reply);
+  Status remove_key(const std::string& key, std::string_view name);
   /// One DeleteObjects. Requires: names.size() <= limits::kListedObjects.
   Status remove_batch(std::span<const std::string> names);
   Result<ListReply> list_once(Query query, std::string_view action);

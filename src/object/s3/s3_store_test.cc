@@ -128,7 +128,7 @@ TEST_F(S3StoreTest, SaysWhatTheServerCheckedOfTheBytes) {
   auto info = store->head("a").value();
   ASSERT_TRUE(info && info->sha256);
   EXPECT_EQ(*info->sha256, sha256("bytes"));
-  EXPECT_EQ(store->put("b", {"bytes", sha256("other")}).error().code, Code::kUnavailable) << "it is checked";
+  EXPECT_EQ(store->put("b", {"bytes", sha256("other")}).error().code, Code::kCorrupt) << "it is checked";
 }
 
 TEST_F(S3StoreTest, ExpiredCredentialsAreRenewedOnceByTheWay) {

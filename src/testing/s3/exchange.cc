@@ -56,6 +56,7 @@ Exchange::Exchange(ServerState& state, Connection& connection, Request request)
       route_(route_of(request_, state.host_suffix)) {}
 
 bool Exchange::run() {
+  state_.holding.wait(true);
   const bool unreachable = state_.unreachable;
   state_.counters.begin(route_, request_.proxied);
   if (!unreachable) fault_ = state_.faults.choose(route_);

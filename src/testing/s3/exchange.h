@@ -34,6 +34,7 @@ struct ServerState {
   RateLimit rate;
   std::atomic<int64_t> clock_skew_ms = 0;
   std::atomic<bool> unreachable = false;
+  std::atomic<bool> holding = false;
 };
 
 /// One request and its answer, with the fault that it gets. Thread rule: one thread.

@@ -58,6 +58,7 @@ FaultServer::FaultServer(const Options& options)
 }
 
 FaultServer::~FaultServer() {
+  set_holding(false);
   control_listener_.reset();  // its commands use the other one
   listener_.reset();
 }
@@ -73,6 +74,11 @@ Status FaultServer::accept_connections() { return listener_->open_again(); }
 void FaultServer::set_unreachable(bool unreachable) {
   state_.unreachable = unreachable;
   if (!unreachable) listener_->end_all();
+}
+
+void FaultServer::set_holding(bool holding) {
+  state_.holding = holding;
+  state_.holding.notify_all();
 }
 
 void FaultServer::serve(Connection& connection) {

@@ -64,6 +64,8 @@ class FaultServer {
   Status accept_connections();
   /// While true, requests are taken and never answered; when it ends, their connections do.
   void set_unreachable(bool unreachable);
+  /// While true, requests that come wait; when it ends, they are done.
+  void set_holding(bool holding);
   void set_clock_skew_ms(int64_t skew_ms) { state_.clock_skew_ms = skew_ms; }
   uint64_t connections_accepted() const { return listener_->accepted(); }
 

@@ -172,6 +172,16 @@ TEST_F(Faults, OutOfReach) {
   EXPECT_EQ(get("key").body, kContent);
 }
 
+TEST_F(Faults, HeldRequestsAreDoneWhenItEnds) {
+  RawClient impatient = client();
+  impatient.set_timeout_ms(200);
+  server_->set_holding(true);
+  EXPECT_EQ(impatient.request("GET", "/bucket/key").ending, Ending::kTimedOut);
+  std::thread waiting([&] { EXPECT_EQ(get("key").body, kContent); });
+  server_->set_holding(false);
+  waiting.join();
+}
+
 TEST_F(Faults, AWrongClockOfTheServer) {
   server_->set_clock_skew_ms(-3'600'000);
   EXPECT_EQ(get("key").code(), "RequestTimeTooSkewed");
