@@ -73,7 +73,8 @@ Result<FoundToOpen> find_removed(Core& core, KernelNode node) {
   }
   if (is_loaded) return FoundToOpen{std::move(file)};
   core.let_go(std::move(file));
-  return error(Code::kNotFound, "inode {} does not exist", node.inode().value);
+  // Of its name nothing is known, so it is not absent.
+  return Failure(told_to_look(node.inode(), "another node has removed it"));
 }
 
 /// Who opens a file by a node id, and what the kernel was told of that.
@@ -166,7 +167,7 @@ void see(Core& core, const Inode& inode) {
 }
 
 Result<FoundToOpen> find_to_open(Core& core, const Caller& caller, KernelNode node) {
-  Opening opening{caller, node, core.told_names.of(node.inode())};
+  Opening opening{caller, node, core.told_names.of(node.inode(), caller)};
   const auto& told = opening.told;
   const auto [again, looked_up] = core.stale_opens.comes_back(caller, node.inode());
   opening.again = again;

@@ -13,8 +13,8 @@ namespace weir::vfs {
 void see(Core& core, const Inode& inode);
 
 /// The file of a node id that is about to be opened, with its content loaded, as this moment has it: one read. Stale:
-/// the name does not lead there any more, or the node id is of a former content; the kernel shall look the name up
-/// again. NotFound. Blocks.
+/// the name does not lead there any more, or the node id is of a former content, or the file is gone; the kernel shall
+/// look the name up again. Blocks.
 struct FoundToOpen {
   FileRef file;
   bool again = false;  // it did: there is no second time, or the program would be told

@@ -72,18 +72,19 @@ void note_name(Core& core, InodeId inode, InodeId parent, std::string_view name)
 struct Place {
   KernelNode parent;
   std::string_view name;
+  meta::NamePlace as_told() const { return {parent.inode(), std::string(name)}; }
 };
 
 /// The kernel has moved what it knew by one name to another one, where `moved` is now.
-void follow_move(Core& core, InodeId moved, std::optional<KnownNames::Known> known, const Place& from,
-                 const Place& to) {
-  core.told_names.moved(moved, from.parent.inode(), from.name, to.parent.inode(), to.name);
+void follow_move(Core& core, const Caller& caller, InodeId moved, std::optional<KnownNames::Known> known,
+                 const Place& from, const Place& to) {
+  core.told_names.moved(caller, moved, from.as_told(), to.as_told());
   if (!known) return;
   core.known_names.put(to.parent.inode(), to.name, known->inode);
   if (known->is(moved)) return;
   // Replaced after it was looked up for this rename, or another look-up was under way.
   for (const InodeId inode : {known->inode, known->before.value_or(known->inode)}) {
-    core.told_names.moved(inode, from.parent.inode(), from.name, to.parent.inode(), to.name);
+    core.told_names.moved(caller, inode, from.as_told(), to.as_told());
     // Asked for before the name has expired: it is looked up.
     if (inode == moved) continue;
     for (const uint16_t epoch : {uint16_t{0}, core.epoch_of(inode)})
@@ -92,15 +93,16 @@ void follow_move(Core& core, InodeId moved, std::optional<KnownNames::Known> kno
   if (KernelCache* kernel = core.kernel_cache) kernel->expire_name(to.parent, to.name);
 }
 
-void follow_rename(Core& core, const meta::Renamed& renamed, const Place& from, const Place& to, bool exchange) {
+void follow_rename(Core& core, const Caller& caller, const meta::Renamed& renamed, const Place& from, const Place& to,
+                   bool exchange) {
   const auto known = core.known_names.of(from.parent.inode(), from.name);
   const auto known_there = core.known_names.of(to.parent.inode(), to.name);
   core.known_names.forget(from.parent.inode(), from.name);
   core.known_names.forget(to.parent.inode(), to.name);
   note_name(core, renamed.moved.id, to.parent.inode(), to.name);
-  if (renamed.replaced && !exchange) core.told_names.forget(renamed.replaced->inode.id, to.parent.inode(), to.name);
-  follow_move(core, renamed.moved.id, known, from, to);
-  if (renamed.replaced && exchange) follow_move(core, renamed.replaced->inode.id, known_there, to, from);
+  if (renamed.replaced && !exchange) core.told_names.forget(caller, renamed.replaced->inode.id, to.as_told());
+  follow_move(core, caller, renamed.moved.id, known, from, to);
+  if (renamed.replaced && exchange) follow_move(core, caller, renamed.replaced->inode.id, known_there, to, from);
 }
 
 }  // namespace
@@ -109,10 +111,12 @@ Result<Entry> Filesystem::lookup(KernelNode parent, std::string_view name, const
   const uint64_t begun = core_->publications;
   if (core_->shared) core_->stale_opens.looks_up(caller, parent.inode(), name);
   auto inode = meta::lookup(core_->volume, parent.inode(), name);
-  if (core_->shared)
-    core_->stale_opens.looked_up(caller, parent.inode(), name, inode ? std::optional(*inode) : std::nullopt);
+  const bool again = core_->shared && core_->stale_opens.looked_up(caller, parent.inode(), name,
+                                                                   inode ? std::optional(*inode) : std::nullopt);
   if (!inode) return Failure(inode.error());
-  return core_->entry_of(*inode, begun, parent.inode(), name);
+  Entry entry = core_->entry_of(*inode, begun, parent.inode(), name);
+  entry.fleeting = entry.fleeting || (again && inode->type != FileType::kDirectory);
+  return entry;
 }
 
 Result<Entry> Filesystem::make(const Caller& caller, KernelNode parent, std::string_view name,
@@ -194,7 +198,7 @@ Status Filesystem::unlink(const Caller& caller, KernelNode parent, std::string_v
   ASSIGN_OR_RETURN(auto removed,
                    meta::unlink(core_->volume, core_->request(caller), parent.inode(), name, core_->is_open()));
   if (core_->shared) {
-    core_->told_names.forget(removed.inode.id, parent.inode(), name);
+    core_->told_names.forget(caller, removed.inode.id, {parent.inode(), std::string(name)});
     core_->known_names.forget(parent.inode(), name);
   }
   core_->removed(removed);
@@ -215,7 +219,7 @@ Status Filesystem::rename(const Caller& caller, KernelNode parent, std::string_v
   if (!core_->was_done(caller)) TRY(prepare_rename(*core_, caller, parent, name, new_parent, new_name, flags));
   ASSIGN_OR_RETURN(auto renamed, meta::rename(core_->volume, core_->request(caller), parent.inode(), name,
                                               new_parent.inode(), new_name, flags, core_->is_open()));
-  if (core_->shared) follow_rename(*core_, renamed, {parent, name}, {new_parent, new_name}, flags.exchange);
+  if (core_->shared) follow_rename(*core_, caller, renamed, {parent, name}, {new_parent, new_name}, flags.exchange);
   if (renamed.replaced && !flags.exchange) core_->removed(*renamed.replaced);
   return {};
 }

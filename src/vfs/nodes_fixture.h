@@ -43,6 +43,7 @@ class TestNode : public KernelCache {
   void expire() { names_.clear(); }
 
   Result<KernelNode> look(const std::string& name) {
+    names_.erase(name);
     ASSIGN_OR_RETURN(const Entry entry, volume.fs().lookup(TestVolume::root(), name, volume.caller()));
     sizes_[entry.node.value] = entry.attributes.size;
     if (!entry.fleeting) names_[name] = entry.node;

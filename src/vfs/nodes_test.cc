@@ -153,6 +153,43 @@ TEST_F(NodesTest, a_file_whose_name_was_moved_by_this_node_needs_no_second_look)
   EXPECT_EQ(a_.stale_opens(), before);
 }
 
+/// A program got the file that was renamed, though another node had put another one under the old name.
+TEST_F(NodesTest, who_opens_the_old_name_while_the_kernel_has_not_taken_the_answer_to_a_rename_gets_what_is_there) {
+  for (const bool renames : {true, false}) {
+    SCOPED_TRACE(renames ? "rename" : "unlink of one of two names");
+    Caller other_thread = a_.volume.caller();
+    ++other_thread.pid;
+    put(a_, "one", "first");
+    EXPECT_EQ(a_.get("one"), "first");
+    if (renames) {
+      EXPECT_DONE(a_.volume.fs().rename(other_thread, TestVolume::root(), "one", TestVolume::root(), "two", {}));
+    } else {
+      EXPECT_DONE(a_.volume.link("one", "two"));
+      EXPECT_DONE(a_.volume.fs().unlink(other_thread, TestVolume::root(), "one"));
+    }
+    put(b_, "one", "the second");
+    EXPECT_EQ(a_.get("one"), "the second");
+    a_.unlink("one");
+    a_.unlink("two");
+  }
+}
+
+/// A program whose open() had found nothing, and that asked stat() a moment later, got the file of that stat() from its
+/// next open(), though another node had replaced it in between.
+TEST_F(NodesTest, what_a_later_call_looked_up_is_not_opened_for_one_that_found_nothing) {
+  put(a_, "file", "first");
+  EXPECT_EQ(b_.get("file"), "first");
+  a_.unlink("file");
+  EXPECT_FAILS(Code::kNotFound, b_.open("file"));
+  EXPECT_FAILS(Code::kNotFound, b_.look("file"));  // the kernel looks twice
+  EXPECT_FAILS(Code::kNotFound, b_.look("file"));  // the next call
+  put(a_, "file", "second one");
+  EXPECT_EQ(b_.stat_size("file"), 10u);
+  put(a_, "temporary", "the third");
+  a_.rename("temporary", "file");
+  EXPECT_EQ(b_.get("file"), "the third");
+}
+
 /// Otherwise a name that always stands for a file is absent for who opens it.
 TEST_F(NodesTest, a_file_that_is_replaced_between_look_up_and_open_is_opened_as_it_was_looked_up) {
   for (const size_t size : kSizes) {

@@ -9,7 +9,7 @@ namespace {
 constexpr int64_t kRememberedNs = 1'000'000'000;
 constexpr size_t kThreads = 4096;
 // Between the answer to a look-up and what it was for there is nothing but the kernel.
-constexpr int64_t kAtOnceNs = 200'000'000;
+constexpr int64_t kAtOnceNs = 100'000'000;
 
 bool is(const meta::NamePlace& place, InodeId parent, std::string_view name) {
   return place.parent == parent && place.name == name;
@@ -78,19 +78,27 @@ void StaleOpens::looks_up(const Caller& caller, InodeId parent, std::string_view
     told_.erase(found);
     return;
   }
+  told.once_more = told.absent.has_value();
   told.looks_up = true;
   told.absent.reset();
 }
 
-void StaleOpens::looked_up(const Caller& caller, InodeId parent, std::string_view name,
+bool StaleOpens::looked_up(const Caller& caller, InodeId parent, std::string_view name,
                            const std::optional<Inode>& inode) {
-  if (!any_) return;
+  if (!any_) return false;
   MutexLock lock(mutex_);
-  auto told = told_.find(caller.pid);
-  if (told == told_.end() || !told->second.looks_up) return;
-  told->second.inode = inode;
-  told->second.looked_up_ns = clock_.monotonic_ns();
-  if (!inode) told->second.absent = meta::NamePlace{parent, std::string(name)};
+  auto found = told_.find(caller.pid);
+  if (found == told_.end() || !found->second.looks_up) return false;
+  Told& told = found->second;
+  if (!inode && told.once_more) {
+    // The call has come to its end.
+    told_.erase(found);
+    return true;
+  }
+  told.inode = inode;
+  told.looked_up_ns = clock_.monotonic_ns();
+  if (!inode) told.absent = meta::NamePlace{parent, std::string(name)};
+  return true;
 }
 
 StaleOpens::ComesBack StaleOpens::comes_back(const Caller& caller, InodeId inode) {

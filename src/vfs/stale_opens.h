@@ -31,8 +31,9 @@ class StaleOpens {
   /// The caller looks a name up: if it was told a moment ago, because of that.
   void looks_up(const Caller& caller, InodeId parent, std::string_view name);
   /// The caller looked a name up, which stands for `inode`, or for nothing. Absent where it was known, the kernel looks
-  /// it up once more.
-  void looked_up(const Caller& caller, InodeId parent, std::string_view name, const std::optional<Inode>& inode);
+  /// it up once more. True: because it was told, so the kernel shall not go by the answer in a later call, which would
+  /// come back by it.
+  bool looked_up(const Caller& caller, InodeId parent, std::string_view name, const std::optional<Inode>& inode);
   struct ComesBack {
     bool again = false;            // it was told so, of any node id, and looked this one up since: true once
     std::optional<Inode> inode{};  // as it was looked up
@@ -52,6 +53,7 @@ class StaleOpens {
     std::optional<Inode> inode;             // that it looked up last
     int64_t looked_up_ns = 0;               // when
     std::optional<meta::NamePlace> absent;  // what it looked up last, in vain
+    bool once_more = false;                 // what was absent
   };
   struct ToldOfName {
     meta::NamePlace place;

@@ -83,6 +83,28 @@ TEST_F(StaleOpensTest, a_name_that_was_absent_and_is_there_again_is_come_back_wi
   EXPECT_FALSE(comes_back(one_, 8));
 }
 
+TEST_F(StaleOpensTest, a_call_that_found_nothing_is_over_when_it_looked_twice) {
+  EXPECT_TRUE(stale_.tell(one_, node_));
+  find_nothing(one_, "name");
+  find_nothing(one_, "name");
+  look_up(one_, 8);
+  EXPECT_FALSE(comes_back(one_, 8));
+}
+
+TEST_F(StaleOpensTest, only_who_was_told_and_looks_again_gets_answers_that_hold_for_that_call_alone) {
+  Inode inode;
+  inode.id = InodeId{8};
+  EXPECT_FALSE(stale_.looked_up(one_, kDirectory, "name", inode));
+  EXPECT_TRUE(stale_.tell(one_, node_));
+  stale_.looks_up(one_, kDirectory, "name");
+  EXPECT_TRUE(stale_.looked_up(one_, kDirectory, "name", inode));
+  stale_.looks_up(two_, kDirectory, "name");
+  EXPECT_FALSE(stale_.looked_up(two_, kDirectory, "name", inode));
+  EXPECT_TRUE(comes_back(one_, 8));
+  stale_.looks_up(one_, kDirectory, "name");
+  EXPECT_FALSE(stale_.looked_up(one_, kDirectory, "name", inode));
+}
+
 TEST_F(StaleOpensTest, what_it_looked_up_for_another_call_is_not_come_back_with) {
   EXPECT_TRUE(stale_.tell(one_, node_));
   look_up(one_, 9, 90);

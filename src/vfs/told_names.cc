@@ -1,6 +1,7 @@
 #include "vfs/told_names.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/limits.h"
 
@@ -9,7 +10,7 @@ namespace weir::vfs {
 namespace {
 
 constexpr size_t kNamesOfInode = 8;
-// Answers given in this time may reach the kernel in another order.
+// In this time the kernel has taken an answer, and answers may reach it in another order.
 constexpr int64_t kAnswersNs = 100'000'000;
 
 void erase_name(ToldNames::Told& told, size_t index) {
@@ -71,38 +72,47 @@ bool ToldNames::tell(InodeId inode, uint64_t generation, InodeId parent, std::st
   return add(told, {parent, std::string(name)});
 }
 
-std::optional<ToldNames::Told> ToldNames::of(InodeId inode) const {
+std::optional<ToldNames::Told> ToldNames::of(InodeId inode, const Caller& caller) const {
   const Shard& shard = shard_of(inode);
+  const int64_t now_ns = clock_.monotonic_ns();
   MutexLock lock(shard.mutex);
-  if (clock_.monotonic_ns() - shard.since_ns >= 4 * lifetime_ns_) return std::nullopt;
+  if (now_ns - shard.since_ns >= 4 * lifetime_ns_) return std::nullopt;
   for (const auto* map : {&shard.recent, &shard.before})
     if (auto found = map->find(inode); found != map->end()) {
       Told told = found->second;
       drop_old_names(told);
-      if (told.mixed_ns != 0 && clock_.monotonic_ns() - told.mixed_ns < kAnswersNs) told.generation = 0;
+      for (Told::Left& left : std::exchange(told.left, {})) {
+        const bool own = left.thread == caller.pid && caller.pid != 0;
+        if (own || now_ns - left.at_ns >= kAnswersNs) continue;
+        told.names.push_back(std::move(left.place));
+        told.times_ns.push_back(left.at_ns);
+      }
+      if (told.mixed_ns != 0 && now_ns - told.mixed_ns < kAnswersNs) told.generation = 0;
       return told;
     }
   return std::nullopt;
 }
 
-void ToldNames::forget(InodeId inode, InodeId parent, std::string_view name) {
+bool ToldNames::leave(const Caller& caller, Told& told, const meta::NamePlace& place) const {
+  if (!erase_name(told, place)) return false;
+  if (told.left.size() == kNamesOfInode) told.left.erase(told.left.begin());
+  told.left.push_back({place, caller.pid, clock_.monotonic_ns()});
+  return true;
+}
+
+void ToldNames::forget(const Caller& caller, InodeId inode, const meta::NamePlace& place) {
   Shard& shard = shard_of(inode);
   MutexLock lock(shard.mutex);
   for (auto* map : {&shard.recent, &shard.before})
-    if (auto found = map->find(inode); found != map->end())
-      erase_name(found->second, meta::NamePlace{parent, std::string(name)});
+    if (auto found = map->find(inode); found != map->end()) leave(caller, found->second, place);
 }
 
-void ToldNames::moved(InodeId inode, InodeId parent, std::string_view name, InodeId new_parent,
-                      std::string_view new_name) {
+void ToldNames::moved(const Caller& caller, InodeId inode, const meta::NamePlace& from, const meta::NamePlace& to) {
   Shard& shard = shard_of(inode);
   MutexLock lock(shard.mutex);
-  for (auto* map : {&shard.recent, &shard.before}) {
-    auto found = map->find(inode);
-    if (found == map->end()) continue;
-    if (erase_name(found->second, meta::NamePlace{parent, std::string(name)}))
-      add(found->second, {new_parent, std::string(new_name)});
-  }
+  for (auto* map : {&shard.recent, &shard.before})
+    if (auto found = map->find(inode); found != map->end() && leave(caller, found->second, from))
+      add(found->second, to);
 }
 
 void ToldNames::changed_here(InodeId inode, uint64_t before, uint64_t after) {

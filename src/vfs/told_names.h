@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/mutex.h"
 #include "meta/look_again.h"
+#include "vfs/types.h"
 
 namespace weir::vfs {
 
@@ -29,12 +30,20 @@ class ToldNames {
     uint64_t generation = 0;        // 0: of several at about the same time
     int64_t at_ns = 0;              // the last time
     int64_t mixed_ns = 0;           // when it was told of another generation than before
+    struct Left {
+      meta::NamePlace place;
+      uint32_t thread = 0;
+      int64_t at_ns = 0;
+    };
+    std::vector<Left> left{};  // names that were moved or forgotten, the last one last
   };
-  /// Nothing: no name that the kernel could go by.
-  std::optional<Told> of(InodeId inode) const;
-  void forget(InodeId inode, InodeId parent, std::string_view name);
-  /// The kernel moved the name itself.
-  void moved(InodeId inode, InodeId parent, std::string_view name, InodeId new_parent, std::string_view new_name);
+  /// Nothing: no name that the kernel could go by. Among them are names that `caller` may still go by though they were
+  /// moved or forgotten, since the kernel has not taken the answer to that yet: not its own.
+  std::optional<Told> of(InodeId inode, const Caller& caller) const;
+  /// By a request of `caller`.
+  void forget(const Caller& caller, InodeId inode, const meta::NamePlace& place);
+  /// The kernel moves the name itself, by a request of `caller`.
+  void moved(const Caller& caller, InodeId inode, const meta::NamePlace& from, const meta::NamePlace& to);
   /// This node made content `after` of content `before`, as the kernel knows.
   void changed_here(InodeId inode, uint64_t before, uint64_t after);
 
@@ -53,6 +62,8 @@ class ToldNames {
   /// False: too many names.
   bool add(Told& told, meta::NamePlace place) const;
   void drop_old_names(Told& told) const;
+  /// False: it was not told of.
+  bool leave(const Caller& caller, Told& told, const meta::NamePlace& place) const;
 
   Clock& clock_;
   const int64_t lifetime_ns_;

@@ -10,17 +10,19 @@ namespace {
 
 constexpr InodeId kDirectory{1};
 constexpr InodeId kFile{7};
+constexpr Caller kMover{.pid = 5};
+constexpr Caller kOther{.pid = 6};
 
 class ToldNamesTest : public ::testing::Test {
  protected:
-  std::vector<std::string> names() {
+  std::vector<std::string> names(const Caller& other = kOther) {
     std::vector<std::string> names;
-    if (const auto told = told_.of(kFile))
+    if (const auto told = told_.of(kFile, other))
       for (const meta::NamePlace& place : told->names) names.push_back(place.name);
     return names;
   }
   uint64_t generation() {
-    const auto told = told_.of(kFile);
+    const auto told = told_.of(kFile, kOther);
     return told ? told->generation : UINT64_MAX;
   }
   using Names = std::vector<std::string>;
@@ -55,10 +57,34 @@ TEST_F(ToldNamesTest, a_name_grows_old_though_others_of_the_inode_do_not) {
 TEST_F(ToldNamesTest, names_follow_what_this_node_does_to_them) {
   told_.tell(kFile, 1, kDirectory, "a");
   told_.tell(kFile, 1, kDirectory, "b");
-  told_.moved(kFile, kDirectory, "a", InodeId{2}, "c");
-  told_.moved(kFile, kDirectory, "never told", InodeId{2}, "d");
-  told_.forget(kFile, kDirectory, "b");
-  EXPECT_EQ(told_.of(kFile)->names, std::vector<meta::NamePlace>({{InodeId{2}, "c"}}));
+  told_.moved(kMover, kFile, {kDirectory, "a"}, {InodeId{2}, "c"});
+  told_.moved(kMover, kFile, {kDirectory, "never told"}, {InodeId{2}, "d"});
+  told_.forget(kMover, kFile, {kDirectory, "b"});
+  EXPECT_EQ(told_.of(kFile, kMover)->names, std::vector<meta::NamePlace>({{InodeId{2}, "c"}}));
+  clock_.advance_ms(100);
+  EXPECT_EQ(told_.of(kFile, kOther)->names, std::vector<meta::NamePlace>({{InodeId{2}, "c"}}));
+}
+
+TEST_F(ToldNamesTest, until_the_kernel_has_taken_the_answer_others_may_go_by_a_name_that_was_moved_or_removed) {
+  told_.tell(kFile, 1, kDirectory, "a");
+  told_.tell(kFile, 1, kDirectory, "b");
+  told_.moved(kMover, kFile, {kDirectory, "a"}, {kDirectory, "c"});
+  clock_.advance_ms(60);
+  told_.forget({.pid = 0}, kFile, {kDirectory, "b"});
+  EXPECT_EQ(names(), Names({"c", "a", "b"}));
+  EXPECT_EQ(names(kMover), Names({"c", "b"}));
+  EXPECT_EQ(names({.pid = 0}), Names({"c", "a", "b"}));
+  clock_.advance_ms(60);
+  EXPECT_EQ(names(), Names({"c", "b"}));
+  clock_.advance_ms(60);
+  EXPECT_EQ(names(), Names({"c"}));
+}
+
+TEST_F(ToldNamesTest, of_names_that_were_moved_in_quick_succession_the_last_are_remembered_with_the_one_that_is) {
+  told_.tell(kFile, 1, kDirectory, "0");
+  for (int i = 0; i < 20; ++i)
+    told_.moved(kMover, kFile, {kDirectory, std::to_string(i)}, {kDirectory, std::to_string(i + 1)});
+  EXPECT_EQ(names(), Names({"20", "12", "13", "14", "15", "16", "17", "18", "19"}));
 }
 
 TEST_F(ToldNamesTest, more_names_than_are_remembered_are_not_to_be_kept) {
