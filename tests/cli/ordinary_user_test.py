@@ -131,9 +131,12 @@ class OrdinaryUser(CliTest):
 def in_namespace_with_open_device():
     """Runs this file again where /dev/fuse is another node of the same device that every user may open."""
     directory = os.path.join(os.environ.get("WEIR_TEST_SCRATCH", "/var/tmp"), f"weir-device-{os.getpid()}")
-    # In a changed root "/" is no mount point; then /dev is.
-    script = """
+    # In a changed root "/" is no mount point; then /dev is. Copies of other mounts would keep their daemons after umount.
+    script = r"""
         { mount --make-rprivate / || mount --make-rprivate /dev; } 2>/dev/null &&
+        awk '$3 ~ /^fuse($|[.])/ {print $2}' /proc/self/mounts | while read -r mounted; do
+            umount --lazy --no-canonicalize -- "$(printf '%b' "$mounted")" || true  # gone meanwhile
+        done &&
         mkdir "$0" && mount -t tmpfs -o mode=755 tmpfs "$0" &&
         mknod -m 666 "$0/fuse" c $(stat -c '0x%t 0x%T' /dev/fuse) && mount --bind "$0/fuse" /dev/fuse && exec "$@"
     """
