@@ -307,12 +307,14 @@ Status commit_carried_of(Core& core, InodeId inode) {
 Status settle_live(Core& core, File& file) {
   MutexLock publishing(file.publishing);
   MutexLock lock(file.mutex);
-  if (!file.draft || !file.draft->live() || file.sights.passing()) return {};
+  // What another node removed is nobody's image: it goes with the last who has it open.
+  if (!file.draft || !file.draft->live() || file.sights.passing() || file.gone) return {};
   if (file.draft->mapped()) {
     if (!file.draft->end_mapping()) return error(Code::kBusy, "inode {} is still mapped for writing", file.id.value);
     TRY(file.draft->find_stores());
   }
   if (file.draft->changed()) TRY(publish_draft(core, {}, file));
+  if (file.gone) return {};
   if (!file.draft || file.draft->size() <= limits::kSmallContentBytes) {
     file.draft.reset();
     return {};

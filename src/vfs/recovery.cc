@@ -55,6 +55,18 @@ void restore_handles(Core& core) {
   if (restored > 0) log::info("{} open handles of the daemon before go on", restored);
 }
 
+Status lend_again(Core& core, File& file) {
+  auto version = core.version_of(file);
+  // Another node removed it, and it was not pinned yet: the kernel has the file, and nobody knows what it is.
+  if (!version && version.error().code == Code::kNotFound) return {};
+  TRY(version);
+  const bool here = (*version)->has_image() && core.cache.present_chunks((*version)->manifest_id());
+  auto image = here ? (*version)->image() : Result<std::shared_ptr<cache::Image>>(nullptr);
+  MutexLock lock(file.mutex);
+  if (image && *image && (*image)->complete() && (*image)->lend(file.id)) file.lent = std::move(*image);
+  return {};
+}
+
 /// What the kernel goes on reading by itself stays in the cache.
 Status lend_again(Core& core) {
   for (FileRef& file : core.files.all()) {
@@ -63,14 +75,9 @@ Status lend_again(Core& core) {
       MutexLock lock(file->mutex);
       lent = file->backing_id != 0 && !file->draft;
     }
-    if (lent) {
-      ASSIGN_OR_RETURN(auto version, core.version_of(*file));
-      const bool here = version->has_image() && core.cache.present_chunks(version->manifest_id());
-      auto image = here ? version->image() : Result<std::shared_ptr<cache::Image>>(nullptr);
-      MutexLock lock(file->mutex);
-      if (image && *image && (*image)->complete() && (*image)->lend(file->id)) file->lent = std::move(*image);
-    }
+    const Status done = lent ? lend_again(core, *file) : Status();
     core.let_go(std::move(file));
+    TRY(done);
   }
   return {};
 }
