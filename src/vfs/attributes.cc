@@ -44,6 +44,15 @@ bool carry(Core& core, File& file, meta::AttributeChange change, const Result<In
   return true;
 }
 
+/// Who has opened it by this node id, maybe to truncate it, goes on with what another node has superseded since.
+FileRef file_to_truncate(Core& core, KernelNode node) {
+  if (!core.shared) return core.files.acquire(node.inode());
+  FileRef opened = core.files.find(node);
+  if (opened && opened->writers > 0) return opened;
+  core.let_go(std::move(opened));
+  return core.files.acquire(node.inode());
+}
+
 bool has_changes(const FileRef& file) {
   if (!file) return false;
   MutexLock lock(file->mutex);
@@ -87,7 +96,7 @@ Result<Attributes> Filesystem::set_attributes(const Caller& caller, KernelNode n
 
   if (core_->shared && wanted.size)
     if (auto inode = meta::get_inode(core_->volume, node.inode())) see(*core_, *inode);
-  FileRef file = wanted.size ? core_->files.acquire(node.inode()) : core_->files.find(node.inode());
+  FileRef file = wanted.size ? file_to_truncate(*core_, node) : core_->files.find(node.inode());
   Status done;
   if (wanted.size) done = truncate(*core_, *file, *wanted.size);
   if (wanted.size && done) show_change(*core_, *file, node.epoch());

@@ -62,5 +62,24 @@ TEST_F(RemovedElsewhereTest, a_daemon_goes_on_after_one_that_had_it_open) {
   EXPECT_EQ(volume_.get("another").value(), pattern(2, 300'000));
 }
 
+/// Another node read nothing, as if the file had been emptied, and then the new content with the end of an old one.
+TEST_F(RemovedElsewhereTest, opened_to_be_rewritten_it_keeps_what_another_node_published_meanwhile_until_it_is) {
+  EXPECT_DONE(volume_.put("file", pattern(1, 300'000)));
+  const HandleId reader = volume_.open("file", O_RDONLY);
+  const KernelNode node = volume_.node("file");
+  const HandleId writer = TestVolume::must(volume_.fs().open(volume_.caller(), node, O_WRONLY)).handle;
+  other_.put("file", pattern(2, 200'000));
+  other_.volume.drain();
+  // The kernel's own way of O_TRUNC.
+  EXPECT_DONE(volume_.truncate(node, 0));
+  EXPECT_EQ(other_.get("file"), pattern(2, 200'000));
+  EXPECT_DONE(volume_.write(writer, 0, pattern(3, 100'000)));
+  EXPECT_DONE(volume_.close(writer));
+  volume_.drain();
+  EXPECT_EQ(other_.get("file"), pattern(3, 100'000));
+  volume_.release(reader);
+  EXPECT_EQ(volume_.get("file").value(), pattern(3, 100'000));
+}
+
 }  // namespace
 }  // namespace weir::vfs
