@@ -82,7 +82,7 @@ fuse_entry_out encode_entry(const vfs::Entry& entry, const vfs::Lifetimes& lifet
   fuse_entry_out out{};
   out.nodeid = entry.node.value;
   const bool fleeting = entry.fleeting || entry.attributes.fleeting;
-  set_lifetime(entry.fleeting ? 0 : lifetimes.entry_ms, &out.entry_valid, &out.entry_valid_nsec);
+  set_lifetime(entry.fleeting || entry.once ? 0 : lifetimes.entry_ms, &out.entry_valid, &out.entry_valid_nsec);
   set_lifetime(fleeting ? 0 : lifetimes.attributes_ms, &out.attr_valid, &out.attr_valid_nsec);
   out.attr = encode_attributes(entry.attributes);
   return out;

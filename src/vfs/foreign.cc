@@ -57,6 +57,17 @@ bool lead_there(const meta::LookAgain& look) {
   return look.inode && std::all_of(look.leads.begin(), look.leads.end(), [](bool leads) { return leads; });
 }
 
+/// What is opened by an inode that was looked up again: as it is now, if that name still stands for it, and otherwise
+/// as it was then, since what was changed later is not what the name ever showed. Nothing: it is gone.
+const std::optional<Inode>& as_named(const StaleOpens::ComesBack& back, const std::optional<ToldNames::Told>& told,
+                                     const meta::LookAgain& look) {
+  if (!look.inode) return back.inode;
+  if (!back.again || !back.inode || !told) return look.inode;
+  for (size_t i = 0; i < told->names.size(); ++i)
+    if (told->names[i] == back.place) return look.leads[i] ? look.inode : back.inode;
+  return look.inode;
+}
+
 /// Whether the kernel may have another size for a file that nobody has open than `inode` has.
 bool is_size_unknown(File& file, const std::optional<ToldNames::Told>& told, const Inode& inode) {
   MutexLock lock(file.mutex);
@@ -169,8 +180,8 @@ void see(Core& core, const Inode& inode) {
 Result<FoundToOpen> find_to_open(Core& core, const Caller& caller, KernelNode node) {
   Opening opening{caller, node, core.told_names.of(node.inode(), caller)};
   const auto& told = opening.told;
-  const auto [again, looked_up] = core.stale_opens.comes_back(caller, node.inode());
-  opening.again = again;
+  const StaleOpens::ComesBack back = core.stale_opens.comes_back(caller, node.inode());
+  opening.again = back.again;
   ASSIGN_OR_RETURN(const meta::LookAgain look,
                    meta::look_again(core.volume, node.inode(), told ? told->names : std::vector<meta::NamePlace>()));
   // Without a name that is remembered it came by a descriptor, or the answer to a look-up took long to reach it.
@@ -178,7 +189,7 @@ Result<FoundToOpen> find_to_open(Core& core, const Caller& caller, KernelNode no
   if (!has_name && opening.shall_look(core))
     return Failure(told_to_look(node.inode(), "its name may stand for another one by now"));
   // Removed or replaced since it was looked up for this open: what it opens is of that moment.
-  const std::optional<Inode>& now = look.inode ? look.inode : looked_up;
+  const std::optional<Inode>& now = as_named(back, told, look);
   if (!now) return find_removed(core, node);
   see(core, *now);
   FileRef file = core.files.acquire(node.inode());

@@ -58,6 +58,14 @@ Status prepare_rename(Core& core, const Caller& caller, KernelNode parent, std::
   return sync_before_replacing(core, moved);
 }
 
+/// What another node removed may have been replaced under the name that it is known by: the kernel shall look again.
+Error error_of_link(Core& core, KernelNode node, Error failure) {
+  if (failure.code != Code::kNotFound) return failure;
+  auto inode = meta::get_inode(core.volume, node.inode());
+  if (inode || inode.error().code != Code::kNotFound) return failure;
+  return Error{Code::kStale, std::move(failure.what)};
+}
+
 /// Where a file that is being written is found.
 void note_name(Core& core, InodeId inode, InodeId parent, std::string_view name) {
   FileRef file = core.files.find(inode);
@@ -115,7 +123,7 @@ Result<Entry> Filesystem::lookup(KernelNode parent, std::string_view name, const
                                                                    inode ? std::optional(*inode) : std::nullopt);
   if (!inode) return Failure(inode.error());
   Entry entry = core_->entry_of(*inode, begun, parent.inode(), name);
-  entry.fleeting = entry.fleeting || (again && inode->type != FileType::kDirectory);
+  entry.once = again && inode->type != FileType::kDirectory;
   return entry;
 }
 
@@ -180,7 +188,9 @@ Result<Entry> Filesystem::link(const Caller& caller, KernelNode node, KernelNode
     TRY(published);
   }
   const uint64_t begun = core_->publications;
-  ASSIGN_OR_RETURN(Inode inode, meta::link(core_->volume, core_->request(caller), node.inode(), parent.inode(), name));
+  auto linked = meta::link(core_->volume, core_->request(caller), node.inode(), parent.inode(), name);
+  if (!linked) return Failure(core_->shared ? error_of_link(*core_, node, linked.error()) : linked.error());
+  const Inode inode = std::move(*linked);
   for (FileRef& file : core_->files.all_of(inode.id)) {
     {
       MutexLock lock(file->mutex);

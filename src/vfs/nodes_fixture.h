@@ -46,7 +46,7 @@ class TestNode : public KernelCache {
     names_.erase(name);
     ASSIGN_OR_RETURN(const Entry entry, volume.fs().lookup(TestVolume::root(), name, volume.caller()));
     sizes_[entry.node.value] = entry.attributes.size;
-    if (!entry.fleeting) names_[name] = entry.node;
+    if (!entry.fleeting && !entry.once) names_[name] = entry.node;
     return entry.node;
   }
   /// open(2): what is stale is looked up again, once.

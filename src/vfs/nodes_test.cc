@@ -190,6 +190,44 @@ TEST_F(NodesTest, what_a_later_call_looked_up_is_not_opened_for_one_that_found_n
   EXPECT_EQ(b_.get("file"), "the third");
 }
 
+/// The name never stood for what was written after the file had been moved away.
+TEST_F(NodesTest, a_file_that_is_moved_away_between_look_up_and_open_is_opened_with_what_it_was_then) {
+  for (const size_t size : kSizes) {
+    SCOPED_TRACE(size);
+    put(a_, "file", pattern(1, size));
+    b_.expire();
+    const KernelNode known = TestVolume::must(b_.look("file"));
+    put(a_, "temporary", pattern(2, size));
+    a_.rename("temporary", "file");
+    EXPECT_FAILS(Code::kStale, b_.volume.fs().open(b_.volume.caller(), known, O_RDONLY));
+    const KernelNode again = TestVolume::must(b_.look("file"));
+    a_.rename("file", "other");
+    put(a_, "other", pattern(3, size));
+    auto opened = b_.volume.fs().open(b_.volume.caller(), again, O_RDONLY);
+    ASSERT_TRUE(opened) << opened.error().what;
+    EXPECT_EQ(TestVolume::must(b_.volume.read(opened->handle, 0, size + 1)), pattern(2, size));
+    EXPECT_EQ(b_.get("other"), pattern(3, size));
+    b_.volume.release(opened->handle);
+    EXPECT_EQ(b_.get("other"), pattern(3, size));
+  }
+}
+
+/// It failed with ENOENT, as if there were no such name.
+TEST_F(NodesTest, a_second_name_for_a_file_that_another_node_replaced_is_looked_up_again) {
+  put(a_, "file", "first");
+  const KernelNode known = TestVolume::must(b_.look("file"));
+  put(a_, "temporary", "the second");
+  a_.rename("temporary", "file");
+  const auto link = [&](KernelNode node, KernelNode directory) {
+    return b_.volume.fs().link(b_.volume.caller(), node, directory, "other");
+  };
+  EXPECT_FAILS(Code::kStale, link(known, TestVolume::root()));
+  const KernelNode again = TestVolume::must(b_.look("file"));
+  EXPECT_FAILS(Code::kNotFound, link(again, KernelNode::of(InodeId{12'345}, 0)));
+  EXPECT_DONE(link(again, TestVolume::root()));
+  EXPECT_EQ(a_.get("other"), "the second");
+}
+
 /// Otherwise a name that always stands for a file is absent for who opens it.
 TEST_F(NodesTest, a_file_that_is_replaced_between_look_up_and_open_is_opened_as_it_was_looked_up) {
   for (const size_t size : kSizes) {

@@ -96,8 +96,9 @@ bool StaleOpens::looked_up(const Caller& caller, InodeId parent, std::string_vie
     return true;
   }
   told.inode = inode;
+  told.place = {parent, std::string(name)};
   told.looked_up_ns = clock_.monotonic_ns();
-  if (!inode) told.absent = meta::NamePlace{parent, std::string(name)};
+  if (!inode) told.absent = told.place;
   return true;
 }
 
@@ -112,7 +113,7 @@ StaleOpens::ComesBack StaleOpens::comes_back(const Caller& caller, InodeId inode
   told_.erase(found);
   const int64_t since_ns = clock_.monotonic_ns() - told.looked_up_ns;
   if (since_ns >= (told.of_attributes ? kAtOnceNs : kRememberedNs)) return {};
-  return {true, told.inode};
+  return {true, told.inode, told.place};
 }
 
 }  // namespace weir::vfs

@@ -37,6 +37,7 @@ class StaleOpens {
   struct ComesBack {
     bool again = false;            // it was told so, of any node id, and looked this one up since: true once
     std::optional<Inode> inode{};  // as it was looked up
+    meta::NamePlace place{};       // by this name
   };
   /// Who was told when it asked for attributes may be opening what it looked up for an earlier call: it comes back at
   /// once, or does not.
@@ -51,6 +52,7 @@ class StaleOpens {
     bool of_attributes = false;
     bool looks_up = false;                  // since then
     std::optional<Inode> inode;             // that it looked up last
+    meta::NamePlace place;                  // by this name
     int64_t looked_up_ns = 0;               // when
     std::optional<meta::NamePlace> absent;  // what it looked up last, in vain
     bool once_more = false;                 // what was absent

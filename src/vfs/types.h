@@ -52,6 +52,7 @@ struct Entry {
   KernelNode node;
   Attributes attributes;
   bool fleeting = false;  // the kernel shall ask again the next time
+  bool once = false;      // the name is for the call alone that looked it up
 };
 
 /// How long the kernel may keep what it was told.
