@@ -1,7 +1,6 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
-#include <regex>
 #include <set>
 #include <sstream>
 
@@ -56,22 +55,27 @@ TEST(StatusMetrics, HaveTheFiguresOfTheStatusInBaseUnits) {
   EXPECT_EQ(text.find("weir_cache_images"), std::string::npos) << "what the status has not is left out";
 }
 
+// No std::regex: where a sanitizer is compiled in, gcc 12 warns of the library's own code, and nothing is built.
+bool has_form(const std::string& line, const char* expression) {
+  return ::testing::Matcher<const std::string&>(::testing::MatchesRegex(expression)).Matches(line);
+}
+
 TEST(StatusMetrics, EveryLineHasTheFormAndEveryNameItsType) {
   std::istringstream lines(status_metrics(some_status()));
-  const std::regex sample(R"(([a-z_]+)(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? [0-9.e+-]+)");
-  const std::regex type(R"(# TYPE ([a-z_]+) (gauge|counter))");
   std::set<std::string> typed;
   for (std::string line; std::getline(lines, line);) {
-    std::smatch match;
     if (line.starts_with("# HELP ")) continue;
     if (line.starts_with("# TYPE ")) {
-      ASSERT_TRUE(std::regex_match(line, match, type)) << line;
-      EXPECT_TRUE(typed.insert(match[1]).second) << line << " comes twice";
-      EXPECT_EQ(match[1].str().ends_with("_total"), match[2] == "counter") << line;
+      ASSERT_TRUE(has_form(line, "# TYPE [a-z_]+ (gauge|counter)")) << line;
+      std::istringstream words(line);
+      std::string hash, word, name, type;
+      words >> hash >> word >> name >> type;
+      EXPECT_TRUE(typed.insert(name).second) << line << " comes twice";
+      EXPECT_EQ(name.ends_with("_total"), type == "counter") << line;
       continue;
     }
-    ASSERT_TRUE(std::regex_match(line, match, sample)) << line;
-    EXPECT_TRUE(typed.contains(match[1])) << line;
+    ASSERT_TRUE(has_form(line, R"([a-z_]+(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*\})? [0-9.e+-]+)")) << line;
+    EXPECT_TRUE(typed.contains(line.substr(0, line.find_first_of("{ ")))) << line;
   }
   EXPECT_GT(typed.size(), 6u);
 }
