@@ -32,5 +32,6 @@ class Seaweedfs(Server):
         with open(self.path("s3.json"), "w", encoding="utf-8") as file:
             json.dump({"identities": [identity]}, file)
         self.spawn(PROGRAM, "server", "-s3", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={self.path('data')}",
-                   f"-s3.config={self.path('s3.json')}", "-s3.port.iceberg=0", "-s3.autoCreateBucket=false", "-s3.iam=false", "-master.telemetry=false",
+                   f"-s3.config={self.path('s3.json')}", "-s3.port.iceberg=0", "-s3.port.lance=0",
+                   "-s3.autoCreateBucket=false", "-s3.iam=false", "-master.telemetry=false",
                    "-master.volumeSizeLimitMB=1024", "-volume.max=100", *options)
