@@ -203,9 +203,9 @@ class Locks(FleetTest):
             write(a.path("file"), b"")
             holder = self.holder(a, "file", "flock")
             ranges = self.holder(a, "file", "posix", 3, 4)
-            waiting = self.holder(b, "file", "flock")
             holder.expect("held")
             ranges.expect("held")
+            waiting = self.holder(b, "file", "flock")
             behind = self.holder(a, "file", "posix", 0, 10)
             for _ in range(2):
                 pid = a.status()["pid"]
