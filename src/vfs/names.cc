@@ -138,7 +138,9 @@ Result<CreatedFile> Filesystem::create(const Caller& caller, KernelNode parent, 
                                        const meta::NewInode& wanted, int open_flags) {
   auto made = meta::make(core_->volume, core_->request(caller), parent.inode(), name, wanted);
   if (!made && made.error().code == Code::kExists && (open_flags & O_EXCL) == 0) {
-    // Somebody else made it after the kernel looked: then this is a plain open.
+    // Somebody else made it after the kernel looked: then this is a plain open. Of what is there now, for the kernel
+    // may have looked twice already.
+    if (core_->shared) core_->stale_opens.is_looked_up_for(caller);
     ASSIGN_OR_RETURN(Entry entry, lookup(parent, name, caller));
     ASSIGN_OR_RETURN(Opened opened, open(caller, entry.node, open_flags));
     return CreatedFile{entry, opened};

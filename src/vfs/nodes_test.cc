@@ -212,6 +212,21 @@ TEST_F(NodesTest, a_file_that_is_moved_away_between_look_up_and_open_is_opened_w
   }
 }
 
+/// open(O_CREAT) failed with ESTALE.
+TEST_F(NodesTest, a_name_that_is_absent_until_it_is_created_may_stand_for_a_file_that_is_known_by_another_one) {
+  put(a_, "file", "first");
+  put(a_, "other", "the second");
+  EXPECT_EQ(b_.get("file"), "first");
+  EXPECT_EQ(b_.get("other"), "the second");
+  a_.unlink("file");
+  EXPECT_FAILS(Code::kNotFound, b_.open("file"));
+  EXPECT_FAILS(Code::kNotFound, b_.look("file"));  // the kernel looks twice
+  a_.rename("other", "file");
+  const auto descriptor = TestVolume::must(b_.create("file"));
+  EXPECT_EQ(b_.read(descriptor), "the second");
+  EXPECT_DONE(b_.close(descriptor));
+}
+
 /// It failed with ENOENT, as if there were no such name.
 TEST_F(NodesTest, a_second_name_for_a_file_that_another_node_replaced_is_looked_up_again) {
   put(a_, "file", "first");

@@ -32,6 +32,13 @@ bool StaleOpens::tell(const Caller& caller, KernelNode node) {
   return true;
 }
 
+void StaleOpens::is_looked_up_for(const Caller& caller) {
+  MutexLock lock(mutex_);
+  make_room();
+  told_[caller.pid] = {.node = {}, .at_ns = clock_.monotonic_ns()};
+  any_ = true;
+}
+
 bool StaleOpens::tell_of_name(const Caller& caller, InodeId parent, std::string_view name) {
   const int64_t now_ns = clock_.monotonic_ns();
   MutexLock lock(mutex_);

@@ -24,7 +24,9 @@ class StaleOpens {
 
   /// True: tell the caller so. False: it was told a moment ago.
   bool tell(const Caller& caller, KernelNode node);
-  /// The same for who goes by a name in a directory.
+  /// The caller's open() is answered with what is looked up for it here: as if it was told, and looked up itself.
+  void is_looked_up_for(const Caller& caller);
+  /// The same as tell() for who goes by a name in a directory.
   bool tell_of_name(const Caller& caller, InodeId parent, std::string_view name);
   /// The caller is told so when it asks for attributes: before it opens the name, or for nothing else.
   void told_of_attributes(const Caller& caller, KernelNode node);
