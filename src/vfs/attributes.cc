@@ -25,7 +25,11 @@ Status truncate(Core& core, File& file, uint64_t size) {
   if (size > limits::kFileBytes) return error(Code::kTooLarge, "a file has at most {} bytes", limits::kFileBytes);
   return change_draft(
       core, file, [&](const Draft& draft, const Given& given) { return draft.needed_to_truncate(size, given); },
-      [&](Draft& draft, const Given& given) { return draft.truncate(size, given); });
+      [&](Draft& draft, const Given& given) {
+        Status truncated = draft.truncate(size, given);
+        if (truncated && core.shared) draft.rewrite();
+        return truncated;
+      });
 }
 
 /// Whether the draft takes the change along to its publish.

@@ -95,6 +95,8 @@ class Draft {
   /// failed write(2) may leave it.
   Status write(uint64_t offset, std::string_view bytes, const Given& given);
   Status truncate(uint64_t size, const Given& given);
+  /// An empty file that is rewritten: what others publish from now on is not what it is written over.
+  void rewrite() { changed_ = changed_ || (in_memory() && size_ == 0); }
   /// Makes a range read as zeros; grows the file unless `keep_size`.
   Status zero(uint64_t offset, uint64_t length, bool keep_size, const Given& given);
   /// After a change that made it longer could not be noted: ends at `size` again, if it is longer.

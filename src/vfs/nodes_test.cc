@@ -227,6 +227,18 @@ TEST_F(NodesTest, a_name_that_is_absent_until_it_is_created_may_stand_for_a_file
   EXPECT_DONE(b_.close(descriptor));
 }
 
+/// What was written then got the end of the other node's content.
+TEST_F(NodesTest, an_empty_file_that_is_opened_to_be_rewritten_is_not_written_over_what_another_node_publishes_then) {
+  EXPECT_DONE(a_.close(TestVolume::must(a_.create("file"))));
+  const auto writer = TestVolume::must(a_.open("file", O_WRONLY));
+  EXPECT_DONE(a_.volume.truncate(writer.node, 0));
+  put(b_, "file", pattern(1, 2'321));
+  EXPECT_DONE(a_.close(TestVolume::must(a_.open("file"))));
+  a_.write(writer, 0, pattern(2, 2'001));
+  EXPECT_DONE(a_.close(writer));
+  EXPECT_EQ(b_.get("file"), pattern(2, 2'001));
+}
+
 /// It failed with ENOENT, as if there were no such name.
 TEST_F(NodesTest, a_second_name_for_a_file_that_another_node_replaced_is_looked_up_again) {
   put(a_, "file", "first");
