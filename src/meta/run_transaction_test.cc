@@ -121,6 +121,24 @@ TEST_F(FaultTest, WhatAThreadThatDoesNotWaitLeftUnknownIsDoneOnceByTheOneThatDoe
   }
 }
 
+/// A rename() that was done, and whose answer an outage took, looked for its old name again and failed with ENOENT.
+TEST_F(FaultTest, ARequestWhoseOutcomeAnOutageTookMayBeDoneUntilItIsDoneAgain) {
+  for (const Fault fault : {Fault::kAwayAfterCommit, Fault::kAwayBeforeCommit}) {
+    const RequestId request{fault == Fault::kAwayAfterCommit ? 101u : 102u};
+    EXPECT_FALSE(volume().slots().may_be_done(request.value));
+    faulty().script({fault});
+    {
+      const Patience none(wait_for_nobody);
+      EXPECT_EQ(outcome(add_one(request)), "out_of_reach");
+    }
+    EXPECT_TRUE(volume().slots().may_be_done(request.value));
+    EXPECT_FALSE(volume().slots().may_be_done(1000));
+    faulty().come_back();
+    EXPECT_EQ(outcome(add_one(request)), "ok");
+    EXPECT_FALSE(volume().slots().may_be_done(request.value));
+  }
+}
+
 TEST_F(FaultTest, ACallerWhoGivesUpInAnOutageCostsNoSlot) {
   volume().slots().hold_outcomes({});
   for (uint64_t number = 0; number < 3 * limits::kSlots; ++number) {

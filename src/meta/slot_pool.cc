@@ -133,6 +133,13 @@ std::optional<Bytes> SlotPool::reply_of(uint64_t request) {
   return found->second;
 }
 
+bool SlotPool::may_be_done(uint64_t request) {
+  if (reply_of(request)) return true;
+  if (held_count_.load(std::memory_order_acquire) == 0) return false;
+  MutexLock lock(mutex_);
+  return unsettled_.contains(request);
+}
+
 void SlotPool::remember(uint64_t request, Bytes reply) {
   MutexLock lock(mutex_);
   replies_[request] = std::move(reply);

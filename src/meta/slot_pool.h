@@ -82,6 +82,8 @@ class SlotPool {
   void hold_outcomes(const std::vector<uint64_t>& unanswered);
   /// The reply of a request that an earlier life of this node did.
   std::optional<Bytes> reply_of(uint64_t request);
+  /// Something did this request before, whose answer was lost, or began to and left it unsettled.
+  bool may_be_done(uint64_t request);
   /// An outcome that turned up later.
   void remember(uint64_t request, Bytes reply);
   /// A request id that no caller uses and no slot holds. Their highest bit is set.

@@ -40,8 +40,9 @@ class Core {
   /// The name of a kernel's request in the metadata: unlike that of any other mount of this node.
   meta::RequestId request(const Caller& caller) const { return {request_base_ + caller.unique}; }
   uint64_t request_base() const { return request_base_; }
-  /// A predecessor did the mutation of this request, and its answer was lost.
-  bool was_done(const Caller& caller) { return volume.slots().reply_of(request(caller).value).has_value(); }
+  /// The mutation of this request was done by a predecessor whose answer was lost, or was sent to a metadata server
+  /// that went away then: all that comes before it was done.
+  bool may_be_done(const Caller& caller) { return volume.slots().may_be_done(request(caller).value); }
   /// Something that a user must be told: shown by `weir status` until the next start, and logged.
   void report(std::string what);
   std::vector<std::string> reports() const;

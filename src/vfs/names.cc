@@ -227,8 +227,8 @@ Status Filesystem::remove_directory(const Caller& caller, KernelNode parent, std
 
 Status Filesystem::rename(const Caller& caller, KernelNode parent, std::string_view name, KernelNode new_parent,
                           std::string_view new_name, meta::RenameFlags flags) {
-  // A predecessor may have done it, and lost the answer: then the old name is not there any more.
-  if (!core_->was_done(caller)) TRY(prepare_rename(*core_, caller, parent, name, new_parent, new_name, flags));
+  // It may have happened, though the answer was lost: then the old name is not there any more.
+  if (!core_->may_be_done(caller)) TRY(prepare_rename(*core_, caller, parent, name, new_parent, new_name, flags));
   ASSIGN_OR_RETURN(auto renamed, meta::rename(core_->volume, core_->request(caller), parent.inode(), name,
                                               new_parent.inode(), new_name, flags, core_->is_open()));
   if (core_->shared) follow_rename(*core_, caller, renamed, {parent, name}, {new_parent, new_name}, flags.exchange);
