@@ -82,7 +82,7 @@ Result<Attributes> Filesystem::get_attributes(KernelNode node, const Caller& cal
   Attributes attributes = core_->attributes_of(*inode, begun, node);
   if (core_->is_former(node)) attributes.fleeting = true;
   if (core_->shared && node.inode() == kRootInode) core_->root_shown.set(attributes);
-  if (core_->shared) core_->told_attributes.tell(node, inode->generation, attributes);
+  core_->told(node, *inode, attributes);
   return attributes;
 }
 

@@ -364,5 +364,20 @@ TEST_F(CarriedAttributesTest, a_conflict_copy_has_them_and_the_file_has_not) {
   EXPECT_EQ(get(here_, copy), pattern(1, kLarge));
 }
 
+/// A node read what it had written itself, and nobody else ever saw, for as long as a program had the file open.
+TEST_F(CarriedAttributesTest, who_has_a_file_open_reads_what_others_wrote_when_a_conflict_copy_is_kept) {
+  for (const size_t size : {size_t{4}, kSmall, kLarge}) {
+    SCOPED_TRACE(size);
+    const std::string name = "file" + std::to_string(size);
+    const HandleId handle = write_new(name, pattern(1, size));
+    EXPECT_DONE(there_.put(name, "theirs"));
+    here_.kill_and_resume();
+    EXPECT_DONE(here_.flush(handle));
+    EXPECT_EQ(here_.read(handle, 0, 100).value(), "theirs");
+    here_.release(handle);
+    EXPECT_EQ(get(here_, fmt::format("inode-{}.conflict-node1", here_.inode(name).value)), pattern(1, size));
+  }
+}
+
 }  // namespace
 }  // namespace weir::vfs

@@ -166,7 +166,7 @@ Entry Core::entry_of(const Inode& inode, uint64_t begun) {
   if (shared) see(*this, inode);
   const KernelNode node = KernelNode::of(inode.id, epoch_of(inode.id));
   Entry entry{node, attributes_of(inode, begun, node)};
-  if (shared) told_attributes.tell(node, inode.generation, entry.attributes);
+  told(node, inode, entry.attributes);
   return entry;
 }
 
@@ -176,6 +176,10 @@ Entry Core::entry_of(const Inode& inode, uint64_t begun, InodeId parent, std::st
   if (shared && inode.type == FileType::kFile)
     entry.fleeting = !told_names.tell(inode.id, inode.generation, parent, name);
   return entry;
+}
+
+void Core::told(KernelNode node, const Inode& inode, const Attributes& attributes) {
+  if (shared && attributes.link_count > 0) told_attributes.tell(node, inode.generation, attributes);
 }
 
 void Core::show_own(File& file, const Inode& inode, Attributes& attributes) {
@@ -232,7 +236,12 @@ Attributes Core::attributes_again(const Attributes& before) {
       commits = file->carried_commits;
     }
     auto inode = meta::get_inode(volume, before.inode);
-    if (!inode) break;
+    if (!inode) {
+      // Removed by another node: it had these, and who asks from now on is not to be shown them.
+      attributes.fleeting = true;
+      attributes.link_count = 0;
+      break;
+    }
     attributes = published_attributes(*inode);
     MutexLock lock(file->mutex);
     show_own(*file, *inode, attributes);

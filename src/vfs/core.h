@@ -62,6 +62,8 @@ class Core {
   Entry entry_of(const Inode& inode, uint64_t begun, InodeId parent, std::string_view name);
   /// The same without a name.
   Entry entry_of(const Inode& inode, uint64_t begun);
+  /// The kernel is told these attributes of what was read as `inode`, and may go by them for their lifetime.
+  void told(KernelNode node, const Inode& inode, const Attributes& attributes);
   /// Of an inode that another node removed: what the node id's open file shows, or, not open, what the kernel was told
   /// of it and may still go by. Nothing otherwise. The kernel shall not keep them.
   std::optional<Attributes> attributes_shown(KernelNode node);

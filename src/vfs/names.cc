@@ -143,6 +143,8 @@ Result<CreatedFile> Filesystem::create(const Caller& caller, KernelNode parent, 
     if (core_->shared) core_->stale_opens.is_looked_up_for(caller);
     ASSIGN_OR_RETURN(Entry entry, lookup(parent, name, caller));
     ASSIGN_OR_RETURN(Opened opened, open(caller, entry.node, open_flags));
+    // The kernel takes this for the size of a new file, whatever it knows.
+    if ((open_flags & O_TRUNC) != 0) entry.attributes.size = entry.attributes.blocks_512 = 0;
     return CreatedFile{entry, opened};
   }
   if (!made) return Failure(made.error());

@@ -1,6 +1,9 @@
 // What one node does to a file, and another one that has the volume mounted too sees of it.
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <thread>
+
 #include "vfs/foreign.h"
 #include "vfs/nodes_fixture.h"
 
@@ -106,6 +109,20 @@ TEST_F(NodesTest, what_this_node_wrote_itself_is_shown_after_another_one_removed
   EXPECT_EQ(b_.stat_size("file"), 14u);
 }
 
+/// A program saw the file empty after another one on the same node had closed it.
+TEST_F(NodesTest, a_file_that_was_removed_elsewhere_while_it_was_written_is_not_shown_as_it_was_before) {
+  const auto writer = TestVolume::must(b_.create("file"));
+  Core& core = b_.volume.fs().core();
+  // A listing reads the file, and takes until after the close.
+  const uint64_t begun = core.publications;
+  const Inode listed = TestVolume::must(meta::get_inode(b_.volume.volume(), writer.node.inode()));
+  b_.write(writer, 0, "content");
+  a_.unlink("file");
+  EXPECT_DONE(b_.close(writer));
+  EXPECT_TRUE(core.entry_of(listed, begun, kRootInode, "file").attributes.fleeting);
+  EXPECT_FAILS(Code::kNotFound, b_.volume.fs().get_attributes(writer.node, b_.volume.caller()));
+}
+
 /// The kernel then went on with the file that was there before, by its new name.
 TEST_F(NodesTest, a_rename_of_a_name_that_stands_for_another_file_by_now_is_of_that_file) {
   put(a_, "one", "first");
@@ -190,6 +207,16 @@ TEST_F(NodesTest, what_a_later_call_looked_up_is_not_opened_for_one_that_found_n
   EXPECT_EQ(b_.get("file"), "the third");
 }
 
+/// It was read as if it was empty.
+TEST_F(NodesTest, a_file_is_read_whole_though_the_kernel_has_not_taken_the_answer_to_a_look_up_by_another_program) {
+  EXPECT_DONE(a_.close(TestVolume::must(a_.create("file"))));
+  TestVolume::must(b_.look("file"));
+  std::this_thread::sleep_for(std::chrono::milliseconds(150));
+  put(a_, "file", "content");
+  TestVolume::must(b_.volume.fs().lookup(TestVolume::root(), "file", b_.volume.caller()));
+  EXPECT_EQ(b_.get("file"), "content");
+}
+
 /// The name never stood for what was written after the file had been moved away.
 TEST_F(NodesTest, a_file_that_is_moved_away_between_look_up_and_open_is_opened_with_what_it_was_then) {
   for (const size_t size : kSizes) {
@@ -240,6 +267,16 @@ TEST_F(NodesTest, an_empty_file_that_is_opened_to_be_rewritten_is_not_written_ov
 }
 
 /// It failed with ENOENT, as if there were no such name.
+TEST_F(NodesTest, a_file_that_another_node_makes_just_before_it_is_created_and_truncated_here_is_shown_empty) {
+  put(a_, "file", "first");
+  const auto created = TestVolume::must(b_.volume.create_file("file", O_WRONLY | O_TRUNC));
+  EXPECT_EQ(created.entry.attributes.size, 0u);
+  EXPECT_EQ(b_.stat_size("file"), 0u);
+  EXPECT_EQ(a_.get("file"), "first");
+  EXPECT_DONE(b_.volume.close(created.opened.handle));
+  EXPECT_EQ(a_.get("file"), "");
+}
+
 TEST_F(NodesTest, a_second_name_for_a_file_that_another_node_replaced_is_looked_up_again) {
   put(a_, "file", "first");
   const KernelNode known = TestVolume::must(b_.look("file"));

@@ -122,6 +122,15 @@ Status prepare_staged(Core& core, File& file, Prepared& prepared) REQUIRES(file.
   return {};
 }
 
+/// Not so where it was merged with what another node published, or where that stayed and this became a conflict copy.
+bool is_content_of(const Inode& inode, const Prepared& prepared) {
+  if (!prepared.change.inline_bytes) return inode.content.manifest == prepared.version->manifest_id();
+  if (inode.content.form != weir::Content::Form::kInline || inode.size != prepared.change.size) return false;
+  Bytes bytes = inode.content.inline_bytes;
+  bytes.resize(inode.size, '\0');
+  return bytes == *prepared.change.inline_bytes;
+}
+
 Status sync_prepared(Core& core, const Prepared& prepared) {
   if (prepared.image) return core.cache.sync_image(*prepared.image);
   if (!prepared.small.is_zero()) return core.cache.sync_journal();
@@ -172,14 +181,15 @@ Status publish_draft(Core& core, meta::RequestId request, File& file) REQUIRES(f
   FAULT_POINT("publish.commit.after");
   if (!published && published.error().code == Code::kNotFound) {
     // Who has it open goes on with what is in the draft.
-    // What was written here no name of it has ever shown.
-    for (const uint16_t epoch : file.sights.all()) core.told_attributes.forget(KernelNode::of(file.id, epoch));
+    // What was written here no name of it has ever shown, and what it was before is not to be shown after this.
+    ++core.publications;
+    for (const uint16_t epoch : file.sights.all()) core.told_attributes.gone(KernelNode::of(file.id, epoch));
     file.gone = true;
     close_publication(core, file);
     return {};
   }
   if (!published) return Failure(published.error());
-  const bool as_written = published->inode.content.manifest == prepared.version->manifest_id();
+  const bool as_written = is_content_of(published->inode, prepared);
   core.drop_after_barrier(file.draft->take_leftovers());
   if (file.draft->live()) {
     // Merged with what another node published meanwhile, the content is not what is seen here: as if that had not been.

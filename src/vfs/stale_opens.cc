@@ -81,7 +81,8 @@ void StaleOpens::looks_up(const Caller& caller, InodeId parent, std::string_view
   if (told.looks_up && !told.absent) return;
   const int64_t since_ns = clock_.monotonic_ns() - std::max(told.at_ns, told.looked_up_ns);
   const bool another = told.absent && !is(*told.absent, parent, name);
-  if (another || since_ns >= (told.absent ? kAtOnceNs : kRememberedNs)) {
+  // Before it looks once more to create the name, it waits for all others who create something in that directory.
+  if (another || since_ns >= kRememberedNs) {
     told_.erase(found);
     return;
   }

@@ -83,6 +83,15 @@ TEST_F(StaleOpensTest, a_name_that_was_absent_and_is_there_again_is_come_back_wi
   EXPECT_FALSE(comes_back(one_, 8));
 }
 
+/// open(O_CREAT) failed with ESTALE on a busy node.
+TEST_F(StaleOpensTest, who_found_nothing_may_wait_for_the_directory_before_it_looks_once_more) {
+  EXPECT_TRUE(stale_.tell(one_, node_));
+  find_nothing(one_, "name");
+  clock_.advance_ms(400);
+  look_up(one_, 8);
+  EXPECT_TRUE(comes_back(one_, 8));
+}
+
 TEST_F(StaleOpensTest, a_call_that_found_nothing_is_over_when_it_looked_twice) {
   EXPECT_TRUE(stale_.tell(one_, node_));
   find_nothing(one_, "name");

@@ -46,12 +46,20 @@ void ToldAttributes::forget(KernelNode node) {
   shard.before.erase(node.value);
 }
 
+void ToldAttributes::gone(KernelNode node) {
+  Shard& shard = shard_of(node);
+  MutexLock lock(shard.mutex);
+  make_room(shard);
+  keep(shard, node, {kGone, clock_.monotonic_ns(), {}});
+}
+
 std::optional<Attributes> ToldAttributes::of(KernelNode node) const {
   const Shard& shard = shard_of(node);
   MutexLock lock(shard.mutex);
   for (const auto* map : {&shard.recent, &shard.before}) {
     auto found = map->find(node.value);
     if (found == map->end()) continue;
+    if (found->second.generation == kGone) return std::nullopt;
     if (clock_.monotonic_ns() - found->second.at_ns > lifetime_ns_) return std::nullopt;
     return found->second.attributes;
   }

@@ -25,12 +25,14 @@ class ToldAttributes {
   /// Attributes that changed here, of a node id that the kernel may have been told of: what it was told is out of date.
   void changed(KernelNode node, uint64_t generation, const Attributes& attributes);
   void forget(KernelNode node);
+  /// The inode is not there any more, and nothing that was read of it before is to be shown, told from now on or not.
+  void gone(KernelNode node);
   /// Nothing, if it is longer than one lifetime ago.
   std::optional<Attributes> of(KernelNode node) const;
 
  private:
   struct Told {
-    uint64_t generation = 0;
+    uint64_t generation = 0;  // kGone: there is none
     int64_t at_ns = 0;
     Attributes attributes;
   };
@@ -41,6 +43,7 @@ class ToldAttributes {
     int64_t since_ns GUARDED_BY(mutex) = 0;
   };
   static constexpr size_t kShards = 16;
+  static constexpr uint64_t kGone = UINT64_MAX;
 
   Shard& shard_of(KernelNode node) { return shards_[node.value % kShards]; }
   const Shard& shard_of(KernelNode node) const { return shards_[node.value % kShards]; }

@@ -49,6 +49,17 @@ TEST_F(ToldAttributesTest, an_answer_that_was_overtaken_does_not_bring_an_older_
   EXPECT_EQ(size(node_), 21u);
 }
 
+TEST_F(ToldAttributesTest, nothing_is_shown_of_what_is_gone_whenever_it_was_told) {
+  told_.tell(node_, 1, of_size(10));
+  told_.gone(node_);
+  EXPECT_EQ(size(node_), std::nullopt);
+  told_.tell(node_, 2, of_size(20));
+  EXPECT_EQ(size(node_), std::nullopt);
+  told_.gone(later_);
+  told_.tell(later_, 1, of_size(10));
+  EXPECT_EQ(size(later_), std::nullopt);
+}
+
 TEST_F(ToldAttributesTest, what_changes_here_is_remembered_if_the_kernel_was_told_of_it) {
   told_.changed(node_, 1, of_size(10));
   EXPECT_EQ(size(node_), std::nullopt);

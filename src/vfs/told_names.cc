@@ -66,7 +66,7 @@ bool ToldNames::tell(InodeId inode, uint64_t generation, InodeId parent, std::st
   }
   Told& told = found->second;
   const int64_t now_ns = clock_.monotonic_ns();
-  if (told.generation != generation && now_ns - told.at_ns < kAnswersNs) told.mixed_ns = now_ns;
+  if (told.at_ns != 0 && told.generation != generation) told.mixed_ns = now_ns;
   told.at_ns = now_ns;
   told.generation = std::max(told.generation, generation);
   return add(told, {parent, std::string(name)});
@@ -87,7 +87,8 @@ std::optional<ToldNames::Told> ToldNames::of(InodeId inode, const Caller& caller
         told.names.push_back(std::move(left.place));
         told.times_ns.push_back(left.at_ns);
       }
-      if (told.mixed_ns != 0 && now_ns - told.mixed_ns < kAnswersNs) told.generation = 0;
+      // As long as what it was told before holds, if nobody has taken the answer yet.
+      if (told.mixed_ns != 0 && now_ns - told.mixed_ns < lifetime_ns_) told.generation = 0;
       return told;
     }
   return std::nullopt;

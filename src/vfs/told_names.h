@@ -27,7 +27,7 @@ class ToldNames {
   struct Told {
     std::vector<meta::NamePlace> names;
     std::vector<int64_t> times_ns;  // of each name, when it was told last
-    uint64_t generation = 0;        // 0: of several at about the same time
+    uint64_t generation = 0;        // 0: of several, and the kernel may go by any of them
     int64_t at_ns = 0;              // the last time
     int64_t mixed_ns = 0;           // when it was told of another generation than before
     struct Left {
