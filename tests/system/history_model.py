@@ -174,6 +174,10 @@ class State:
         return self
 
 
+def _within(some, others):
+    return set(some) <= set(others)
+
+
 class Pending:
     """An observation. `need`: the changes that must come before the moment that its name shows; `need_size`: before the moment
     that its size shows, since each may be as old as its own lifetime. `need_reads`: the observations that were over before it could begin."""
@@ -232,10 +236,31 @@ class Checker:
                 (self.optional if maybe else self.required).append(event)
             elif event.result != "unknown":
                 self._sort_observation(event)
+        self._leave_out_what_nobody_can_tell()
         for some in (self.required, self.optional):
             some.sort(key=lambda event: (event.start, event.end))
         self.reads.sort(key=lambda pending: pending.lowest)
         self.verdict.judged = len(self.reads)
+
+    def _leave_out_what_nobody_can_tell(self):
+        """Changes of names that no observation is of, nor a change that depends on what stands there, by itself or by a rename."""
+        opened = {event.token for event in self.required + self.optional if event.kind == "create" and event.result == "ok"}
+        names = {pending.event.name for pending in self.reads}
+        names |= {name for event in self.required if event.kind in ("rename", "unlink") for name in (event.name, event.other)}
+        names.discard("")
+        renames = [{event.name, event.other} for event in self.optional if event.kind == "rename"]
+        while more := [both for both in renames if both & names and not both <= names]:
+            names.update(*more)
+
+        def matters(event):
+            if event.kind == "publish":
+                return event.token in opened and self.written_to[event.token] in names
+            return bool(names & {event.name, event.other})
+
+        self.required = [event for event in self.required if matters(event)]
+        self.optional = [event for event in self.optional if matters(event)]
+        self.moved = {name for event in self.required if event.kind == "rename" and not event.temporary
+                      for name in (event.name, event.other)}
 
     def _sort_observation(self, event):
         if event.kind in ("read", "stat") and event.result == "ok" and self._beside_a_writer(event):
@@ -278,6 +303,11 @@ class Checker:
             pending.need = old | self._named(own, pending.event.name)
             pending.need_size = old | self._sized(own, pending.event.name)
             pending.need_reads = sum(1 << i for i, other in enumerate(self.reads) if other.event.end < pending.lowest)
+        # How old what is needed to go on from each number can be.
+        self.reads_lowest = [pending.lowest for pending in self.reads]
+        self.moves_lowest = [self._oldest(event) if event.kind == "rename" else math.inf for event in self.required]
+        for i in reversed(range(len(self.moves_lowest) - 1)):
+            self.moves_lowest[i] = min(self.moves_lowest[i:i + 2])
 
     @staticmethod
     def _named(own, name):
@@ -299,27 +329,36 @@ class Checker:
         """Depth first over orders of changes; what was reached once is not tried again."""
         everything = ((1 << len(self.required)) - 1, (1 << len(self.reads)) - 1)
         start = self._observe(State({}, {}, {}), 0, 0, {})
-        stack, known = [(start, 0, 0)], set()
+        stack, known = [(start, 0, 0)], {}
         best, best_count = None, -1
         while stack:
             (state, seen, candidates), done, used = stack.pop()
             if (done, seen) == everything:
-                self.verdict.states = len(known)
                 return
-            key = (done, used, seen, state.key(), tuple(sorted(candidates.items())))
-            if key in known:
+            if not self._is_new(known, state, done, used, seen, candidates):
                 continue
-            known.add(key)
+            self.verdict.states += 1
             count = done.bit_count() + seen.bit_count()
             if count > best_count:
                 best, best_count = (state, done, seen), count
-            if len(known) > STATES_MAX:
+            if self.verdict.states > STATES_MAX:
                 self.verdict.undecided = True
                 break
             stack.extend(self._next(state, done, used, seen, candidates))
-        self.verdict.states = len(known)
         if not self.verdict.undecided:
             self.verdict.violations.append(self._explain(*best))
+
+    @staticmethod
+    def _is_new(known, state, done, used, seen, candidates):
+        """Whether nothing is known from which as much can be explained: with the same done, no more used, no less seen."""
+        others = known.setdefault((done, state.key()), [])
+        for other_used, other_seen, other_candidates in others:
+            if not other_used & ~used and not seen & ~other_seen and all(
+                    other_seen >> i & 1 or (i in other_candidates and all(map(_within, some, other_candidates[i])))
+                    for i, some in candidates.items()):
+                return False
+        others.append((used, seen, candidates))
+        return True
 
     def _next(self, state, done, used, seen, candidates):
         """Every state that one more change leads to; the likeliest last, since it is tried first."""
@@ -347,7 +386,10 @@ class Checker:
         after = [state.after(event)]
         if event.result == "ok" and state.may_be_idle(event, self._oldest(event)):
             after.append(state.after_nothing(event))
-        found += [(event.end, (self._observe(each, done, seen, candidates), done, used)) for each in after if each is not None]
+        for each in after:
+            # What may have happened, and would change nothing, need not have.
+            if each is not None and (number < len(self.required) or each.key() != state.key()):
+                found.append((event.end, (self._observe(each, done, seen, candidates), done, used)))
 
     def _observe(self, state, done, seen, candidates):
         """Marks what this state explains. `candidates`: inodes that a name may stand for in an open observation."""
@@ -366,7 +408,19 @@ class Checker:
             if explained:
                 seen |= 1 << i
                 candidates.pop(i, None)
+        self._forget(state, done, seen)
         return state, seen, candidates
+
+    def _forget(self, state, done, seen):
+        """What names stood for, and no change or observation that is left can go by."""
+        if state.past:
+            lowest = min(self._lowest_left(self.moves_lowest, done), self._lowest_left(self.reads_lowest, seen))
+            state.past = tuple(each for each in state.past if each[0] in self.moved and each[2] >= lowest)
+
+    @staticmethod
+    def _lowest_left(lowest, mask):
+        first = (~mask & (mask + 1)).bit_length() - 1
+        return lowest[first] if first < len(lowest) else math.inf
 
     def _two_moments(self, i, pending, state, candidates, may):
         """Whether one inode had the name at one moment, and the size at one."""

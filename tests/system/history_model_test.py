@@ -53,12 +53,25 @@ class HistoryTest(unittest.TestCase):
 
 class Search(HistoryTest):
     def test_a_search_that_takes_too_long_proves_nothing(self):
-        # Each may have happened or not, at any time: of names that nobody looks at.
+        # Each may have happened or not, at any time before somebody looks.
         doubtful = [Event("create", "a", 0, 1, f"y{i}", token="v2", result="unknown") for i in range(18)]
+        looks = [read("c", 8, 9, f"y{i}", "") for i in range(18)]
         wrong = [write("a", 2, 3, "x", "v1"), read("b", 4, 5, "x", "v3")]
-        verdict = Checker([*doubtful, *wrong[0], wrong[1]], SIZES).check()
+        verdict = Checker([*doubtful, *wrong[0], wrong[1], *looks], SIZES).check()
         self.assertTrue(verdict.undecided)
         self.assertEqual(verdict.violations, [])
+
+    def test_changes_that_nobody_can_tell_take_no_time(self):
+        doubtful = [Event("create", "a", 0, 1, f"y{i}", token="v2", result="unknown") for i in range(18)]
+        doubtful += [Event("rename", "a", 0, 1, f"y{i}", f"z{i}", result="unknown") for i in range(18)]
+        self.assert_wrong(doubtful, write("a", 2, 3, "x", "v1"), read("b", 4, 5, "x", "v3"))
+        self.assert_right(doubtful, write("a", 2, 3, "x", "v1"), read("b", 4, 5, "x", "v1"))
+
+    def test_a_doubtful_rename_from_a_name_that_nobody_looks_at_counts(self):
+        doubtful = [*write("a", 0, 1, "t", "v1"), Event("rename", "a", 2, 3, "t", "u", result="unknown"),
+                    Event("rename", "a", 4, 5, "u", "x", result="unknown")]
+        self.assert_right(doubtful, read("b", 6, 7, "x", "v1"))
+        self.assert_wrong(doubtful, read("b", 4, 5, "x", "v1"), read("b", 6, 7, "x", "v2"))
 
 
 class Contents(HistoryTest):
