@@ -98,7 +98,7 @@ class State:
 
     def after(self, event):
         """The state after a change, or None where it cannot have had its result."""
-        after = getattr(self, "_" + event.kind)(event)
+        after = getattr(self._without_all_lost(), "_" + event.kind)(event)
         if after is not None:
             lost = [(name, inode, event.end, event.node) for name, inode in self.names.items() if after.names.get(name) != inode]
             after.past = tuple(sorted([each for each in self.past if each[2] > event.start - PAST_S] + lost))
@@ -143,7 +143,8 @@ class State:
         if not published and inode in versions:
             version = event.token if event.result == "ok" else "~" + event.token
             versions = {**versions, inode: version}
-        return State(self.names, versions, sessions)._without_lost(inode)
+        # Who goes by a name that it has lost is shown this, too, so it is there for one moment.
+        return State(self.names, versions, sessions)
 
     def _rename(self, event):
         names = dict(self.names)
@@ -163,6 +164,13 @@ class State:
         names = dict(self.names)
         inode = names.pop(event.name, None)
         return None if inode is None else State(names, self.versions, self.sessions)._without_lost(inode)
+
+    def _without_all_lost(self):
+        named = {*self.names.values(), *(written for written, _, _ in self.sessions.values())}
+        if named.issuperset(self.versions):
+            return self
+        versions = {inode: version for inode, version in self.versions.items() if inode in named}
+        return State(self.names, versions, self.sessions, self.past, self.idle)
 
     def _without_lost(self, inode):
         """Nobody can see any more what has no name and no writer."""

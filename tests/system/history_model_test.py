@@ -159,6 +159,17 @@ class Names(HistoryTest):
         self.assert_right(made, stat("b", 5.9, 6, "x", 20))
         self.assert_wrong(made, stat("b", 3.9, 4, "x", 30))
 
+    def test_who_goes_by_a_removed_name_is_shown_what_was_written_to_the_file_since(self):
+        made = [*write("a", 0, 1, "x", "v1"), Event("create", "b", 2, 2.1, "x", token="v2"), Event("unlink", "c", 2.2, 2.3, "x"),
+                Event("publish", "b", 2.4, 2.5, token="v2")]
+        for node in ("a", "b"):
+            self.assert_right(made, stat(node, 2.6, 2.7, "x", 20))
+            self.assert_wrong(made, stat(node, 4.6, 4.7, "x", 20))
+            self.assert_wrong(made, read(node, 2.6, 2.7, "x", "v2"))
+        self.assert_right(made, stat("a", 2.6, 2.7, "x", 10))
+        self.assert_wrong(made, stat("b", 2.6, 2.7, "x", 10))
+        self.assert_wrong(made, stat("b", 2.6, 2.7, "x", 0))
+
     def test_a_name_and_its_attributes_may_be_of_different_moments(self):
         """b has x with its size in memory; a writes x and b renames it: the name is new, the size not yet."""
         self.assert_right(write("a", 0, 1, "x", "v1"), write("a", 5, 5.1, "x", "v2"), Event("rename", "b", 5.2, 5.3, "x", "y"),
