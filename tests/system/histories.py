@@ -383,8 +383,8 @@ class Judgement:
             self._settle(event, sizes)
         group = {event.token: event.name in PLACE_NAMES for event in events if event.kind == "create"}
         for in_place in (True, False):
-            some = [event for event in events
-                    if (group[event.token] if event.kind == "publish" else event.name in PLACE_NAMES) == in_place]
+            some = [event for event in events if event.result != "never" and
+                    (group[event.token] if event.kind == "publish" else event.name in PLACE_NAMES) == in_place]
             self._check(Checker(some, sizes, lifetime_s, history.disturbances).check())
         for lock, each in sorted(holds.items()):
             self.holds += len(each)
@@ -410,15 +410,25 @@ class Judgement:
         until = max(event.end, event.until)
         if event.kind == "publish" and event.result == "ok":
             event.weak = any(each.node == event.node and each.fenced and each.start <= until for each in self.history.disturbances)
-        if event.result == "absent" and self._disturbed(event.node, event.start, until, gone=True):
-            event.result = "unknown"
-        if event.result in ("ok", "absent"):
+        if self._disturbed(event.node, event.start, until, gone=True):
+            self._settle_where_a_mount_is_gone(event)
+        if event.result in ("ok", "absent", "never"):
             return
         # What only a disturbed node has, others cannot read meanwhile.
         whose = None if event.kind == "read" else event.node
         if not self._disturbed(whose, event.start, until):
             self.violations.append(f"a call failed: {event}")
         event.result = "unknown"
+
+    @staticmethod
+    def _settle_where_a_mount_is_gone(event):
+        """Without a mount there is no directory, and without a daemon the kernel refuses a request before it is sent: such a change
+        did not happen. (Those that were under way have another error, and what was written before a close may be published later.)"""
+        change = event.kind in ("create", "rename", "unlink")
+        if change and event.result in ("absent", "ENOTCONN"):
+            event.result = "never"
+        elif event.result == "absent":
+            event.result = "unknown"
 
     def report(self):
         return f"history {self.history.seed}:\n" + "\n".join(self.violations)

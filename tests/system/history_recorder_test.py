@@ -12,6 +12,7 @@ import unittest
 
 import harness
 from histories import LOCKS, History, Judgement, content, recognize
+from history_model import Disturbance, Event
 
 HISTORIES = 2
 
@@ -85,6 +86,35 @@ class Recorder(unittest.TestCase):
                 history.join()
                 history.look_again()
                 self.assertNotEqual(Judgement(history).violations, [], f"seed {seed}")
+
+
+class Recorded:
+    """A history of which somebody else says what was written down."""
+
+    def __init__(self, events, disturbances):
+        self.seed, self.events, self.disturbances = 0, events, disturbances
+
+    def recorded(self):
+        return self.events, {"v1": 10}, {}, []
+
+
+class Judge(unittest.TestCase):
+    def violations(self, unlink_result, node="b"):
+        """Of a file that is made and not there later, beside a node whose call to remove it failed."""
+        events = [Event("create", "a", 0, 0.4, "p0", token="v1"), Event("publish", "a", 0.5, 1, token="v1"),
+                  Event("unlink", node, 5, 5.1, "p0", result=unlink_result), Event("read", "c", 9, 9.1, "p0", result="absent")]
+        return Judgement(Recorded(events, [Disturbance("b", 2, 8, gone=True)])).violations
+
+    def test_a_call_that_was_under_way_when_its_node_was_killed_may_have_happened(self):
+        for result in ("ECONNABORTED", "EIO"):
+            self.assertEqual(self.violations(result), [])
+
+    def test_a_call_that_was_never_sent_did_not_happen(self):
+        for result in ("ENOTCONN", "absent"):
+            self.assertEqual(len(self.violations(result)), 1)
+
+    def test_a_call_that_fails_on_a_node_to_which_nothing_was_done_is_a_violation(self):
+        self.assertIn("a call failed", self.violations("EIO", node="c")[0])
 
 
 if __name__ == "__main__":
