@@ -12,6 +12,7 @@ class CountingTransaction final : public kv::Transaction {
     ++engine_.reads;
     return inner_->read(batch);
   }
+  std::optional<kv::ReadAnswer> recall(const kv::ReadBatch& batch) override { return inner_->recall(batch); }
   void expect(std::string_view key, kv::Version version) override { inner_->expect(key, version); }
   Status fence(std::string_view key) override {
     ++engine_.reads;

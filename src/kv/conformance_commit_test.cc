@@ -56,6 +56,45 @@ TEST_P(EngineConformance, a_commit_conflicts_when_a_key_it_got_absent_and_erases
   EXPECT_EQ(text("key"), "theirs");
 }
 
+/// A row, and one that another row leads to: what recall() gives of them, if anything.
+ReadBatch linked_batch() {
+  ReadBatch batch;
+  batch.keys = {"name", "absent"};
+  batch.links = {{0, 0, 6, ""}};
+  return batch;
+}
+
+TEST_P(EngineConformance, what_is_recalled_is_what_was_there_a_moment_ago) {
+  put("name", "target");
+  put("target", "value");
+  ASSERT_TRUE(engine().begin()->read(linked_batch()));
+  put("target", "newer");
+  auto transaction = engine().begin();
+  if (auto recalled = transaction->recall(linked_batch())) {
+    ASSERT_EQ(recalled->values.size(), 2u);
+    EXPECT_EQ(recalled->values[0]->bytes, "target");
+    EXPECT_FALSE(recalled->values[1]);
+    ASSERT_TRUE(recalled->linked[0]);
+    EXPECT_EQ(recalled->linked[0]->bytes, "newer");
+  }
+  transaction->put("written", "value");
+  EXPECT_EQ(outcome(transaction->commit()), "ok");
+}
+
+TEST_P(EngineConformance, a_commit_conflicts_when_a_key_that_it_recalled_changed) {
+  for (const std::string changed : {"name", "absent", "target"}) {
+    put("name", "target");
+    put("target", "value");
+    erase("absent");
+    ASSERT_TRUE(engine().begin()->read(linked_batch()));
+    auto transaction = engine().begin();
+    const bool is_recalled = transaction->recall(linked_batch()).has_value();
+    put(changed, "theirs");
+    transaction->put("written", "mine");
+    EXPECT_EQ(outcome(transaction->commit()), is_recalled ? "conflict" : "ok") << changed;
+  }
+}
+
 TEST_P(EngineConformance, an_unchanged_read_does_not_conflict) {
   put("read", "value");
   put("erased", "value");

@@ -28,6 +28,10 @@ class Transaction {
   /// this transaction also writes the key. Scans see everything committed before they began, nothing of this
   /// transaction. Requires: of a link, `from` < keys.size(); of a scan, 0 < limit <= limits::kScanRows.
   virtual Result<ReadAnswer> read(const ReadBatch& batch) = 0;
+  /// The answer to read(batch) as it was a moment ago, if the engine still knows: no round trip. All of it, absence
+  /// included, is validated at commit; but what it leads to otherwise, an error above all, may be out of date, so
+  /// whoever does not commit starts over with read(). Nothing: it must be read.
+  virtual std::optional<ReadAnswer> recall(const ReadBatch& batch) = 0;
   /// Makes commit() fail with Conflict unless `key` has `version` by then (0: is absent). Reads nothing, costs no round
   /// trip.
   virtual void expect(std::string_view key, Version version) = 0;

@@ -1,4 +1,5 @@
 #include "base/check.h"
+#include "base/limits.h"
 #include "kv/conformance.h"
 #include "kv/faulty/faulty_engine.h"
 #include "testing/postgres_server.h"
@@ -83,6 +84,38 @@ INSTANTIATE_TEST_SUITE_P(
                       EngineKind{"postgres", [] { return make_postgres({}); }},
                       EngineKind{"postgres_in_two_tables", [] { return make_postgres(kMixedLayout); }}),
     [](const auto& test) { return test.param.name; });
+
+/// What the engine still knows of a batch that was just read; then of one that is too large for that; then of rows that
+/// a commit found changed.
+std::string recalls(Engine& engine) {
+  const auto commit = [&](const std::string& key) {
+    auto transaction = engine.begin();
+    transaction->put(key, "value");
+    return outcome(transaction->commit());
+  };
+  ReadBatch batch, large, changed;
+  batch.keys = {"present", "absent"};
+  for (size_t i = 0; i <= limits::kRecalledKeys; ++i) large.keys.push_back(std::to_string(i));
+  changed.keys = {"changed"};
+  std::string known = commit("present") + " " + commit("changed") + ":";
+  for (const ReadBatch& read : {batch, large, changed})
+    if (!engine.begin()->read(read)) return "a read failed";
+  for (const ReadBatch& read : {batch, large}) known += engine.begin()->recall(read) ? " known" : " unknown";
+  auto stale = engine.begin();
+  if (!stale->recall(changed)) return "a row was not known";
+  commit("changed");
+  stale->put("written", "value");
+  known += " " + outcome(stale->commit());
+  return known + (engine.begin()->recall(changed) ? " known" : " unknown");
+}
+
+TEST(RecallingEngines, rows_are_recalled_until_a_commit_finds_them_changed) {
+  FaultyHarness faulty;
+  auto postgres = make_postgres(kMixedLayout);
+  ASSERT_TRUE(postgres) << postgres.error().what;
+  EXPECT_EQ(recalls(faulty.engine()), "ok ok: known unknown conflict unknown");
+  EXPECT_EQ(recalls((*postgres)->engine()), "ok ok: known unknown conflict unknown");
+}
 
 }  // namespace
 }  // namespace weir::kv

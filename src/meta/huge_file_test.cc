@@ -25,6 +25,7 @@ class MeasuringEngine : public kv::Engine {
     Measured(MeasuringEngine& engine, std::unique_ptr<kv::Transaction> inner)
         : engine_(engine), inner_(std::move(inner)) {}
     Result<kv::ReadAnswer> read(const kv::ReadBatch& batch) override { return inner_->read(batch); }
+    std::optional<kv::ReadAnswer> recall(const kv::ReadBatch& batch) override { return inner_->recall(batch); }
     void expect(std::string_view key, kv::Version version) override { inner_->expect(key, version); }
     Status fence(std::string_view key) override { return inner_->fence(key); }
     void put(std::string_view key, std::string_view bytes) override {

@@ -77,7 +77,7 @@ class Rename {
       batch.keys.push_back(Parent::inode_key(new_parent_));
       batch.keys.push_back(Parent::delta_key(volume_, attempt_, new_parent_));
     }
-    ASSIGN_OR_RETURN(kv::ReadAnswer found, transaction_.read(batch));
+    ASSIGN_OR_RETURN(kv::ReadAnswer found, attempt_.read(batch));
     const auto& values = found.values;
     linked_ = std::move(found.linked);
     ASSIGN_OR_RETURN(source_, Parent::decode(parent_, values[0], values[1]));

@@ -57,7 +57,8 @@ class Mutation {
     }
     Backoff backoff(volume_.clock(), volume_.random());
     for (; !backoff.exhausted(); backoff.pause()) {
-      auto done = attempt();
+      auto done = attempt(backoff.attempts() == 0);
+      if (!done && has_recalled_ && done.error().code != Code::kMaybeCommitted) done = attempt(false);
       if (done) return std::nullopt;
       last_ = std::move(done).error();
       if (last_.code == Code::kMaybeCommitted) {
@@ -72,14 +73,16 @@ class Mutation {
     return error(Code::kUnavailable, "gave up after {} attempts: {}", backoff.attempts(), last_.what);
   }
 
-  Status attempt() {
+  Status attempt(bool may_recall) {
     auto transaction = volume_.engine().begin();
     transaction->expect(keys::settings(), volume_.settings_version());
     transaction->expect(slot_->key, slot_->version);
     const Membership membership = volume_.membership();
     if (membership.version != 0) transaction->expect(keys::node(volume_.node()), membership.version);
-    Attempt attempt{*transaction, slot_->number, {}, membership.epoch, membership.fencings};
-    TRY(body_(attempt));
+    Attempt attempt{*transaction, slot_->number, {}, membership.epoch, membership.fencings, {}, may_recall};
+    const Status ready = body_(attempt);
+    has_recalled_ = attempt.has_recalled;
+    TRY(ready);
     transaction->put(slot_->key, SlotRow{request_, false, std::move(attempt.reply)}.encode());
     auto committed = transaction->commit();
     // Also after a failure: whether it happened may not be known, and one too many does no harm.
@@ -159,11 +162,22 @@ class Mutation {
   const uint64_t request_;
   const Body& body_;
   SlotPool::Lease slot_;
+  bool has_recalled_ = false;  // in the last attempt
   std::optional<Bytes> settled_reply_;
   Error last_;
 };
 
 }  // namespace
+
+Result<kv::ReadAnswer> Attempt::read(const kv::ReadBatch& batch) {
+  if (may_recall) {
+    if (auto recalled = transaction.recall(batch)) {
+      has_recalled = true;
+      return std::move(*recalled);
+    }
+  }
+  return transaction.read(batch);
+}
 
 Result<std::optional<Bytes>> run_transaction(Volume& volume, RequestId request, const Body& body) {
   if (request.value != 0) {

@@ -16,12 +16,18 @@ namespace weir::meta {
 
 /// What one attempt at a mutation works with.
 struct Attempt {
+  /// What the transaction reads, or, in the first attempt, what it recalls (kv::Transaction::recall): then whatever the
+  /// attempt comes to but success is not believed, and it is made again.
+  Result<kv::ReadAnswer> read(const kv::ReadBatch& batch);
+
   kv::Transaction& transaction;
   uint32_t slot = 0;      // the attempt writes the `T` rows of this slot, so that no two threads write the same
   Bytes reply;            // recorded with the request: what the result can be rebuilt from
   uint64_t epoch = 0;     // of this node: the attempt commits only if it is a member with this epoch still
   uint64_t fencings = 0;  // Membership::fencings
   std::vector<InodeId> directories{};  // whose `T` rows of this slot the attempt writes
+  bool may_recall = false;
+  bool has_recalled = false;
 };
 /// Reads, checks and buffers changes. An error ends the operation with nothing done; Conflict starts it over. May run
 /// many times, so it begins with a clean slate each time.

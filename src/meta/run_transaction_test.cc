@@ -48,6 +48,56 @@ TEST_F(FaultTest, AConflictIsTriedAgain) {
   EXPECT_EQ(counter(), "1");
 }
 
+/// What another node does to the rows is not known to this one's engine.
+class RecallTest : public FaultTest {
+ protected:
+  RecallTest() { EXPECT_EQ(count_up(), "1"); }
+  /// As add_one(), and says "none" where there is no counter. The counter, or the error.
+  std::string count_up() {
+    auto done = run_transaction(volume(), {}, [&](Attempt& attempt) -> Status {
+      ++attempts_;
+      kv::ReadBatch batch;
+      batch.keys = {"x"};
+      ASSIGN_OR_RETURN(const kv::ReadAnswer found, attempt.read(batch));
+      recalled_ += attempt.has_recalled ? 1 : 0;
+      if (found.values[0] && found.values[0]->bytes == "full") return error(Code::kNoSpace, "full");
+      attempt.transaction.put("x", std::to_string(found.values[0] ? std::stoi(found.values[0]->bytes) + 1 : 1));
+      return {};
+    });
+    return done ? counter() : std::string(code_name(done.error().code));
+  }
+  void other_node_puts(const std::string& value) {
+    auto transaction = faulty().inner().begin();
+    transaction->put("x", value);
+    value_of(transaction->commit());
+  }
+
+  int recalled_ = 0;
+};
+
+TEST_F(RecallTest, what_this_node_wrote_need_not_be_read) {
+  EXPECT_EQ(count_up(), "2");
+  EXPECT_EQ(count_up(), "3");
+  EXPECT_EQ(recalled_, 2);
+  EXPECT_EQ(attempts_, 3);
+}
+
+TEST_F(RecallTest, a_change_of_another_node_is_not_lost) {
+  other_node_puts("10");
+  EXPECT_EQ(count_up(), "11");
+  EXPECT_EQ(recalled_, 1);
+  EXPECT_EQ(attempts_, 3);
+}
+
+TEST_F(RecallTest, an_error_is_that_of_rows_read_now) {
+  other_node_puts("full");
+  EXPECT_EQ(count_up(), "no_space");
+  other_node_puts("20");
+  EXPECT_EQ(count_up(), "21");
+  other_node_puts("full");
+  EXPECT_EQ(count_up(), "no_space");
+}
+
 TEST_F(FaultTest, ALostReplyIsFoundToBeDone) {
   faulty().script({Fault::kLostReply});
   EXPECT_FALSE(value_of(add_one()));

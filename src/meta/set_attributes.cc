@@ -65,7 +65,10 @@ Status change_attributes(kv::Transaction& transaction, Inode& inode, const Attri
 Result<Inode> set_attributes(Volume& volume, RequestId request, InodeId inode, const AttributeChange& change) {
   Inode changed;
   ASSIGN_OR_RETURN(auto earlier, run_transaction(volume, request, [&](Attempt& attempt) -> Status {
-                     ASSIGN_OR_RETURN(Inode row, read_inode(attempt.transaction, inode));
+                     kv::ReadBatch batch;
+                     batch.keys = {keys::inode(inode)};
+                     ASSIGN_OR_RETURN(const kv::ReadAnswer found, attempt.read(batch));
+                     ASSIGN_OR_RETURN(Inode row, decode_inode(inode, found.values[0]));
                      const bool resets_times = row.type == FileType::kDirectory && change.mtime_ns;
                      ASSIGN_OR_RETURN(changed, fold_deltas(volume, row));
                      TRY(change_attributes(attempt.transaction, row, change, volume.clock().realtime_ns()));

@@ -126,6 +126,14 @@ class TurnTransaction final : public kv::Transaction {
     }
     return answer;
   }
+  std::optional<kv::ReadAnswer> recall(const kv::ReadBatch& batch) override {
+    auto answer = inner_->recall(batch);
+    if (!answer) return std::nullopt;
+    keys_.insert(batch.keys.begin(), batch.keys.end());
+    for (const kv::ReadBatch::Link& link : batch.links)
+      if (const auto key = kv::linked_key(link, answer->values[link.from])) keys_.insert(*key);
+    return answer;
+  }
   void expect(std::string_view key, kv::Version version) override {
     keys_.insert(Bytes(key));
     inner_->expect(key, version);

@@ -17,7 +17,7 @@ Result<Removed> unlink(Volume& volume, RequestId request, InodeId parent, std::s
         kv::ReadBatch batch;
         batch.keys = {Parent::inode_key(parent), Parent::delta_key(volume, attempt, parent), first_key};
         batch.links = {entry_link(2)};
-        ASSIGN_OR_RETURN(const kv::ReadAnswer found, attempt.transaction.read(batch));
+        ASSIGN_OR_RETURN(const kv::ReadAnswer found, attempt.read(batch));
         ASSIGN_OR_RETURN(Parent directory, Parent::decode(parent, found.values[0], found.values[1]));
         ASSIGN_OR_RETURN(EntryPlace place, find_entry(volume, attempt.transaction, parent, name, found.values[2]));
         if (!place.entry) return error(Code::kNotFound, "'{}' does not exist in directory {}", name, parent.value);

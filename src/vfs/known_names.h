@@ -1,15 +1,13 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
-#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
 #include "base/clock.h"
-#include "base/mutex.h"
+#include "base/limits.h"
+#include "base/recent_table.h"
 #include "model/ids.h"
 
 namespace weir::vfs {
@@ -22,7 +20,8 @@ namespace weir::vfs {
 class KnownNames {
  public:
   /// Requires: `clock` outlives this.
-  KnownNames(Clock& clock, int64_t lifetime_ms) : clock_(clock), kept_ns_(2 * lifetime_ms * 1'000'000) {}
+  KnownNames(Clock& clock, int64_t lifetime_ms)
+      : clock_(clock), kept_ns_(2 * lifetime_ms * 1'000'000), told_(clock, kept_ns_, limits::kToldNames) {}
 
   /// The kernel was told of it.
   void tell(InodeId parent, std::string_view name, InodeId inode);
@@ -44,24 +43,12 @@ class KnownNames {
     std::optional<InodeId> before{};
     int64_t changed_ns = 0;
   };
-  using Names = std::unordered_map<std::string, Told>;
-  struct Shard {
-    mutable Mutex mutex;
-    Names recent GUARDED_BY(mutex);  // told since `since_ns`
-    Names before GUARDED_BY(mutex);
-    int64_t since_ns GUARDED_BY(mutex) = 0;
-  };
-  static constexpr size_t kShards = 16;
-
   void note(InodeId parent, std::string_view name, InodeId inode, bool by_kernel);
-  /// The name as it is remembered in `recent`, or null: no room.
-  Told* find_to_note(Shard& shard, std::string key) REQUIRES(shard.mutex);
   static std::string key_of(InodeId parent, std::string_view name);
-  static size_t shard_of(const std::string& key) { return std::hash<std::string>()(key) % kShards; }
 
   Clock& clock_;
   const int64_t kept_ns_;
-  std::array<Shard, kShards> shards_;
+  RecentTable<std::string, Told> told_;
 };
 
 }  // namespace weir::vfs

@@ -1,12 +1,11 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
-#include <unordered_map>
 
 #include "base/clock.h"
-#include "base/mutex.h"
+#include "base/limits.h"
+#include "base/recent_table.h"
 #include "vfs/types.h"
 
 namespace weir::vfs {
@@ -18,7 +17,8 @@ namespace weir::vfs {
 class ToldAttributes {
  public:
   /// Requires: `clock` outlives this.
-  ToldAttributes(Clock& clock, int64_t lifetime_ms) : clock_(clock), lifetime_ns_(lifetime_ms * 1'000'000) {}
+  ToldAttributes(Clock& clock, int64_t lifetime_ms)
+      : clock_(clock), lifetime_ns_(lifetime_ms * 1'000'000), told_(clock, lifetime_ns_, limits::kToldNames) {}
 
   /// `generation` is that of the content; an older one than was told already says nothing.
   void tell(KernelNode node, uint64_t generation, const Attributes& attributes);
@@ -36,23 +36,11 @@ class ToldAttributes {
     int64_t at_ns = 0;
     Attributes attributes;
   };
-  struct Shard {
-    mutable Mutex mutex;
-    std::unordered_map<uint64_t, Told> recent GUARDED_BY(mutex);  // by node id; told since `since_ns`
-    std::unordered_map<uint64_t, Told> before GUARDED_BY(mutex);
-    int64_t since_ns GUARDED_BY(mutex) = 0;
-  };
-  static constexpr size_t kShards = 16;
   static constexpr uint64_t kGone = UINT64_MAX;
-
-  Shard& shard_of(KernelNode node) { return shards_[node.value % kShards]; }
-  const Shard& shard_of(KernelNode node) const { return shards_[node.value % kShards]; }
-  void make_room(Shard& shard) REQUIRES(shard.mutex);
-  void keep(Shard& shard, KernelNode node, const Told& told) REQUIRES(shard.mutex);
 
   Clock& clock_;
   const int64_t lifetime_ns_;
-  std::array<Shard, kShards> shards_;
+  RecentTable<uint64_t, Told> told_;  // by node id
 };
 
 }  // namespace weir::vfs

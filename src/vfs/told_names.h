@@ -1,14 +1,13 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "base/clock.h"
-#include "base/mutex.h"
+#include "base/limits.h"
+#include "base/recent_table.h"
 #include "meta/look_again.h"
 #include "vfs/types.h"
 
@@ -20,7 +19,8 @@ namespace weir::vfs {
 class ToldNames {
  public:
   /// What is told may be gone by for this long. Requires: `clock` outlives this.
-  ToldNames(Clock& clock, int64_t lifetime_ms) : clock_(clock), lifetime_ns_(lifetime_ms * 1'000'000) {}
+  ToldNames(Clock& clock, int64_t lifetime_ms)
+      : clock_(clock), lifetime_ns_(lifetime_ms * 1'000'000), told_(clock, 2 * lifetime_ns_, limits::kToldNames) {}
 
   /// False: there is no room to remember it, so the kernel must not go by it.
   bool tell(InodeId inode, uint64_t generation, InodeId parent, std::string_view name);
@@ -48,17 +48,6 @@ class ToldNames {
   void changed_here(InodeId inode, uint64_t before, uint64_t after);
 
  private:
-  struct Shard {
-    mutable Mutex mutex;
-    std::unordered_map<InodeId, Told> recent GUARDED_BY(mutex);  // told since `since_ns`
-    std::unordered_map<InodeId, Told> before GUARDED_BY(mutex);
-    int64_t since_ns GUARDED_BY(mutex) = 0;
-  };
-  static constexpr size_t kShards = 16;
-
-  Shard& shard_of(InodeId inode) { return shards_[inode.value % kShards]; }
-  const Shard& shard_of(InodeId inode) const { return shards_[inode.value % kShards]; }
-  void make_room(Shard& shard) REQUIRES(shard.mutex);
   /// False: too many names.
   bool add(Told& told, meta::NamePlace place) const;
   void drop_old_names(Told& told) const;
@@ -67,7 +56,7 @@ class ToldNames {
 
   Clock& clock_;
   const int64_t lifetime_ns_;
-  std::array<Shard, kShards> shards_;
+  RecentTable<InodeId, Told> told_;
 };
 
 }  // namespace weir::vfs

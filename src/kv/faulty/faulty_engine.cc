@@ -11,7 +11,18 @@ class FaultyTransaction final : public Transaction {
 
   Result<ReadAnswer> read(const ReadBatch& batch) override {
     TRY(engine_.alive(life_));
-    return inner_->read(batch);
+    ASSIGN_OR_RETURN(ReadAnswer answer, inner_->read(batch));
+    engine_.recalled_.was_read(batch, answer);
+    return answer;
+  }
+  std::optional<ReadAnswer> recall(const ReadBatch& batch) override {
+    ReadSet reads;
+    std::optional<ReadAnswer> answer = engine_.recalled_.recall(batch, reads);
+    for (const auto& [key, seen] : reads.seen()) {
+      inner_->expect(key, seen.version);
+      recalled_.expect(key, seen.version);
+    }
+    return answer;
   }
   void expect(std::string_view key, Version version) override { inner_->expect(key, version); }
   Status fence(std::string_view key) override {
@@ -19,16 +30,21 @@ class FaultyTransaction final : public Transaction {
     return inner_->fence(key);
   }
   void put(std::string_view key, std::string_view bytes) override {
-    writes_ = true;
+    writes_.put(key, bytes);
     inner_->put(key, bytes);
   }
   void erase(std::string_view key) override {
-    writes_ = true;
+    writes_.erase(key);
     inner_->erase(key);
   }
 
   Result<Version> commit() override {
     Result<Version> result = commit_with_fault();
+    if (result) {
+      engine_.recalled_.was_committed(writes_, *result);
+    } else {
+      engine_.recalled_.forget(recalled_, writes_);
+    }
     // The transaction has ended, whatever became of it: its fences must not outlast it.
     inner_.reset();
     return result;
@@ -37,7 +53,7 @@ class FaultyTransaction final : public Transaction {
  private:
   Result<Version> commit_with_fault() {
     TRY(engine_.alive(life_));
-    switch (writes_ ? engine_.next_fault() : Fault::kNone) {
+    switch (!writes_.empty() ? engine_.next_fault() : Fault::kNone) {
       case Fault::kNone: return inner_->commit();
       case Fault::kConflict: return error(Code::kConflict, "injected conflict");
       case Fault::kUnavailable: return error(Code::kUnavailable, "injected failure to reach the engine");
@@ -56,7 +72,8 @@ class FaultyTransaction final : public Transaction {
   FaultyEngine& engine_;
   const uint64_t life_;
   std::unique_ptr<Transaction> inner_;
-  bool writes_ = false;
+  ReadSet recalled_;
+  WriteSet writes_;
 };
 
 FaultyEngine::FaultyEngine(std::unique_ptr<Engine> engine, uint64_t seed, FaultRates rates)

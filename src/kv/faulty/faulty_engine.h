@@ -3,9 +3,11 @@
 #include <deque>
 #include <map>
 
+#include "base/clock.h"
 #include "base/mutex.h"
 #include "base/random.h"
 #include "kv/engine.h"
+#include "kv/recalled_rows.h"
 
 namespace weir::kv {
 
@@ -36,8 +38,9 @@ struct FaultRates {
 /// from a seed. A commit whose fault is not kNone never tells the truth about its result beyond what Fault says. After
 /// a crash every call, and every call of a transaction begun before it, fails Unavailable; reopen() ends it for new
 /// transactions. A crash is the process's: what was committed stays, and fences of transactions from before the crash
-/// are released when these are destroyed. While the server is away, calls fail with what the thread's Patience says, or
-/// Unavailable at once where it would wait; come_back() ends that. MemoryEngine::crash() can be the machine's.
+/// are released when these are destroyed. recall() gives what was read or written within an hour, however old it is.
+/// While the server is away, calls fail with what the thread's Patience says, or Unavailable at once where it would
+/// wait; come_back() ends that. MemoryEngine::crash() can be the machine's.
 class FaultyEngine final : public Engine {
  public:
   /// Takes `engine` over.
@@ -67,6 +70,8 @@ class FaultyEngine final : public Engine {
   Fault roll() REQUIRES(mutex_);
 
   const std::unique_ptr<Engine> engine_;
+  SystemClock clock_;
+  RecalledRows recalled_{clock_, 3'600'000};
   mutable Mutex mutex_;
   SeededRandom random_ GUARDED_BY(mutex_);
   FaultRates rates_ GUARDED_BY(mutex_);

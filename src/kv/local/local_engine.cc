@@ -30,6 +30,8 @@ class LocalTransaction final : public Transaction {
     return answer;
   }
 
+  /// There is no round trip to spare.
+  std::optional<ReadAnswer> recall(const ReadBatch& /*batch*/) override { return std::nullopt; }
   void expect(std::string_view key, Version version) override { reads_.expect(key, version); }
 
   Status fence(std::string_view key) override {

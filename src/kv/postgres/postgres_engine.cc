@@ -1,6 +1,9 @@
 #include "kv/postgres/postgres_engine.h"
 
+#include "base/clock.h"
+#include "base/limits.h"
 #include "kv/postgres/postgres_transaction.h"
+#include "kv/recalled_rows.h"
 
 namespace weir::kv {
 namespace {
@@ -16,7 +19,9 @@ class PostgresEngine final : public Engine {
     return {};
   }
 
-  std::unique_ptr<Transaction> begin() override { return std::make_unique<PostgresTransaction>(pool_, schema_); }
+  std::unique_ptr<Transaction> begin() override {
+    return std::make_unique<PostgresTransaction>(pool_, schema_, recalled_);
+  }
   // Every commit waited for the server's own log.
   Status barrier() override { return {}; }
   void stop_waiting() { pool_.stop_waiting(); }
@@ -33,6 +38,8 @@ class PostgresEngine final : public Engine {
  private:
   PostgresSchema schema_;  // changes no more after set_up()
   PostgresPool pool_;
+  SystemClock clock_;
+  RecalledRows recalled_{clock_, limits::kRecalledMs};
 };
 
 }  // namespace

@@ -121,6 +121,7 @@ Result<ReadAnswer> PostgresTransaction::read(const ReadBatch& batch) {
   for (size_t i = 0; i < batch.keys.size(); ++i)
     reads_.saw(batch.keys[i], answer.values[i] ? answer.values[i]->version : 0, 0);
   TRY(complete_links(batch, answer));
+  recalled_.was_read(batch, answer);
   return answer;
 }
 
@@ -155,6 +156,11 @@ Status PostgresTransaction::fence(std::string_view key) {
 Result<Version> PostgresTransaction::commit() {
   CHECK(!ended_);
   Result<Version> version = commit_once();
+  if (version) {
+    recalled_.was_committed(writes_, *version);
+  } else {
+    recalled_.forget(reads_, writes_);
+  }
   end();
   return version;
 }

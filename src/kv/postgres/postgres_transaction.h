@@ -6,6 +6,7 @@
 #include "kv/postgres/postgres_pool.h"
 #include "kv/postgres/postgres_schema.h"
 #include "kv/read_set.h"
+#include "kv/recalled_rows.h"
 #include "kv/write_set.h"
 
 namespace weir::kv {
@@ -14,11 +15,13 @@ namespace weir::kv {
 /// is one call. Only a fence opens a SQL transaction, and keeps its connection until this transaction ends.
 class PostgresTransaction final : public Transaction {
  public:
-  /// Borrows both, which must outlive it.
-  PostgresTransaction(PostgresPool& pool, const PostgresSchema& schema) : pool_(pool), schema_(schema) {}
+  /// Borrows all, which must outlive it.
+  PostgresTransaction(PostgresPool& pool, const PostgresSchema& schema, RecalledRows& recalled)
+      : pool_(pool), schema_(schema), recalled_(recalled) {}
   ~PostgresTransaction() override { end(); }
 
   Result<ReadAnswer> read(const ReadBatch& batch) override;
+  std::optional<ReadAnswer> recall(const ReadBatch& batch) override { return recalled_.recall(batch, reads_); }
   void expect(std::string_view key, Version version) override { reads_.expect(key, version); }
   Status fence(std::string_view key) override;
   void put(std::string_view key, std::string_view bytes) override { writes_.put(key, bytes); }
@@ -38,6 +41,7 @@ class PostgresTransaction final : public Transaction {
 
   PostgresPool& pool_;
   const PostgresSchema& schema_;
+  RecalledRows& recalled_;
   ReadSet reads_;
   WriteSet writes_;
   /// While fences are held.
