@@ -119,8 +119,10 @@ Result<Entry> Filesystem::lookup(KernelNode parent, std::string_view name, const
   const uint64_t begun = core_->publications;
   if (core_->shared) core_->stale_opens.looks_up(caller, parent.inode(), name);
   auto inode = meta::lookup(core_->volume, parent.inode(), name);
-  const bool again = core_->shared && core_->stale_opens.looked_up(caller, parent.inode(), name,
-                                                                   inode ? std::optional(*inode) : std::nullopt);
+  const bool known = inode || inode.error().code == Code::kNotFound;
+  const bool again =
+      core_->shared && known &&
+      core_->stale_opens.looked_up(caller, parent.inode(), name, inode ? std::optional(*inode) : std::nullopt);
   if (!inode) return Failure(inode.error());
   Entry entry = core_->entry_of(*inode, begun, parent.inode(), name);
   entry.once = again && inode->type != FileType::kDirectory;

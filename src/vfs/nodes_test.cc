@@ -239,6 +239,30 @@ TEST_F(NodesTest, a_file_that_is_moved_away_between_look_up_and_open_is_opened_w
   }
 }
 
+/// When the connection to the metadata server was lost at that moment, open() failed with ESTALE.
+TEST_F(NodesTest, a_look_up_and_an_open_that_are_done_anew_after_the_metadata_server_was_away_are_of_the_same_call) {
+  put(a_, "file", "first");
+  EXPECT_EQ(b_.get("file"), "first");
+  const KernelNode known = TestVolume::must(b_.look("file"));
+  put(a_, "temporary", "the second");
+  a_.rename("temporary", "file");
+  const auto caller = [this] { return b_.volume.caller(); };
+  EXPECT_FAILS(Code::kStale, b_.volume.fs().open(caller(), known, O_RDONLY));
+  nodes_.parts.engine.crash(false);
+  EXPECT_FAILS(Code::kUnavailable, b_.volume.fs().lookup(TestVolume::root(), "file", caller()));
+  nodes_.parts.engine.reopen();
+  const KernelNode again = TestVolume::must(b_.look("file"));
+  // Another node moves it before it is opened.
+  a_.rename("file", "other");
+  const Caller opener = caller();
+  nodes_.parts.engine.crash(false);
+  EXPECT_FAILS(Code::kUnavailable, b_.volume.fs().open(opener, again, O_RDONLY));
+  nodes_.parts.engine.reopen();
+  const auto opened = b_.volume.fs().open(opener, again, O_RDONLY);
+  ASSERT_TRUE(opened) << opened.error().what;
+  b_.volume.release(opened->handle);
+}
+
 /// open(O_CREAT) failed with ESTALE.
 TEST_F(NodesTest, a_name_that_is_absent_until_it_is_created_may_stand_for_a_file_that_is_known_by_another_one) {
   put(a_, "file", "first");

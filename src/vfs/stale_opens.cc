@@ -20,16 +20,25 @@ bool is(const meta::NamePlace& place, InodeId parent, std::string_view name) {
 bool StaleOpens::tell(const Caller& caller, KernelNode node) {
   const int64_t now_ns = clock_.monotonic_ns();
   MutexLock lock(mutex_);
-  if (auto told = told_.find(caller.pid); told != told_.end()) {
-    const bool again = told->second.node == node && !told->second.of_attributes && !told->second.looks_up &&
-                       now_ns - told->second.at_ns < kRememberedNs;
-    told_.erase(told);
-    if (again) return false;
+  if (auto found = told_.find(caller.pid); found != told_.end()) {
+    Told& told = found->second;
+    const bool again = told.node == node && !told.of_attributes && !told.looks_up &&
+                       (told.request != 0 ? told.request == caller.unique : now_ns - told.at_ns < kRememberedNs);
+    if (again) {
+      end(found, caller);
+      return false;
+    }
+    told_.erase(found);
   }
   make_room();
   told_[caller.pid] = {.node = node, .at_ns = now_ns};
   any_ = true;
   return true;
+}
+
+void StaleOpens::end(std::unordered_map<uint32_t, Told>::iterator told, const Caller& caller) {
+  told->second.request = caller.unique;
+  if (caller.unique == 0) told_.erase(told);
 }
 
 void StaleOpens::is_looked_up_for(const Caller& caller) {
@@ -43,8 +52,12 @@ bool StaleOpens::tell_of_name(const Caller& caller, InodeId parent, std::string_
   const int64_t now_ns = clock_.monotonic_ns();
   MutexLock lock(mutex_);
   if (auto told = told_of_names_.find(caller.pid); told != told_of_names_.end()) {
-    const bool again = is(told->second.place, parent, name) && now_ns - told->second.at_ns < kRememberedNs;
-    told_of_names_.erase(told);
+    ToldOfName& of_name = told->second;
+    const bool again =
+        is(of_name.place, parent, name) &&
+        (of_name.request != 0 ? of_name.request == caller.unique : now_ns - of_name.at_ns < kRememberedNs);
+    of_name.request = caller.unique;
+    if (!again || caller.unique == 0) told_of_names_.erase(told);
     if (again) return false;
   }
   if (told_of_names_.size() >= kThreads)
@@ -78,11 +91,11 @@ void StaleOpens::looks_up(const Caller& caller, InodeId parent, std::string_view
   auto found = told_.find(caller.pid);
   if (found == told_.end()) return;
   Told& told = found->second;
-  if (told.looks_up && !told.absent) return;
+  if (told.request == 0 && told.looks_up && !told.absent) return;
   const int64_t since_ns = clock_.monotonic_ns() - std::max(told.at_ns, told.looked_up_ns);
   const bool another = told.absent && !is(*told.absent, parent, name);
   // Before it looks once more to create the name, it waits for all others who create something in that directory.
-  if (another || since_ns >= kRememberedNs) {
+  if (told.request != 0 || another || since_ns >= kRememberedNs) {
     told_.erase(found);
     return;
   }
@@ -96,7 +109,7 @@ bool StaleOpens::looked_up(const Caller& caller, InodeId parent, std::string_vie
   if (!any_) return false;
   MutexLock lock(mutex_);
   auto found = told_.find(caller.pid);
-  if (found == told_.end() || !found->second.looks_up) return false;
+  if (found == told_.end() || !found->second.looks_up || found->second.request != 0) return false;
   Told& told = found->second;
   if (!inode && told.once_more) {
     // The call has come to its end.
@@ -117,11 +130,17 @@ StaleOpens::ComesBack StaleOpens::comes_back(const Caller& caller, InodeId inode
   if (found == told_.end() || !found->second.inode) return {};
   // By a descriptor, or in another call: the kernel opens what it found last.
   if (found->second.inode->id != inode) return {};
-  const Told told = std::move(found->second);
-  told_.erase(found);
+  const Told& told = found->second;
+  const ComesBack back{true, told.inode, told.place};
   const int64_t since_ns = clock_.monotonic_ns() - told.looked_up_ns;
-  if (since_ns >= (told.of_attributes ? kAtOnceNs : kRememberedNs)) return {};
-  return {true, told.inode, told.place};
+  const bool is_it =
+      told.request != 0 ? told.request == caller.unique : since_ns < (told.of_attributes ? kAtOnceNs : kRememberedNs);
+  if (!is_it) {
+    told_.erase(found);
+    return {};
+  }
+  end(found, caller);
+  return back;
 }
 
 }  // namespace weir::vfs

@@ -15,7 +15,8 @@
 namespace weir::vfs {
 
 /// Who was told that a node id is of the past. The kernel looks the name up again and comes back with the new one; but
-/// who opens without a name (/proc/self/fd, a mounted file) comes back with the old one, and shall be served then.
+/// who opens without a name (/proc/self/fd, a mounted file) comes back with the old one, and shall be served then. A
+/// request that could not be done for want of the metadata server is done anew, and gets the same answer from this.
 /// Thread-safe; never blocks.
 class StaleOpens {
  public:
@@ -46,8 +47,6 @@ class StaleOpens {
   ComesBack comes_back(const Caller& caller, InodeId inode);
 
  private:
-  void make_room() REQUIRES(mutex_);
-
   struct Told {
     KernelNode node;
     int64_t at_ns = 0;
@@ -58,11 +57,17 @@ class StaleOpens {
     int64_t looked_up_ns = 0;               // when
     std::optional<meta::NamePlace> absent;  // what it looked up last, in vain
     bool once_more = false;                 // what was absent
+    uint64_t request = 0;                   // by which it came back; while it is done anew, that holds
   };
   struct ToldOfName {
     meta::NamePlace place;
     int64_t at_ns = 0;
+    uint64_t request = 0;
   };
+
+  void make_room() REQUIRES(mutex_);
+  /// The caller has come back.
+  void end(std::unordered_map<uint32_t, Told>::iterator told, const Caller& caller) REQUIRES(mutex_);
 
   Clock& clock_;
   std::atomic<bool> any_ = false;

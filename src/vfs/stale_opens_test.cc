@@ -92,6 +92,37 @@ TEST_F(StaleOpensTest, who_found_nothing_may_wait_for_the_directory_before_it_lo
   EXPECT_TRUE(comes_back(one_, 8));
 }
 
+TEST_F(StaleOpensTest, a_request_that_is_done_anew_is_not_another_one) {
+  const Caller request{.pid = 1, .unique = 10};
+  const Caller later{.pid = 1, .unique = 12};
+  EXPECT_TRUE(stale_.tell(one_, node_));
+  look_up(one_, 8);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(stale_.comes_back(request, InodeId{8}).again);
+    clock_.advance_ms(5000);  // the database was away
+  }
+  EXPECT_FALSE(stale_.comes_back(later, InodeId{8}).again);
+  EXPECT_TRUE(stale_.tell(one_, node_));
+  look_up(one_, 8);
+  EXPECT_TRUE(stale_.comes_back(request, InodeId{8}).again);
+  look_up(one_, 8);
+  EXPECT_FALSE(stale_.comes_back(request, InodeId{8}).again);
+
+  EXPECT_TRUE(stale_.tell(one_, node_));
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_FALSE(stale_.tell(request, node_));
+    clock_.advance_ms(5000);
+  }
+  EXPECT_TRUE(stale_.tell(later, node_));
+
+  EXPECT_TRUE(stale_.tell_of_name(one_, kDirectory, "a"));
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_FALSE(stale_.tell_of_name(request, kDirectory, "a"));
+    clock_.advance_ms(5000);
+  }
+  EXPECT_TRUE(stale_.tell_of_name(later, kDirectory, "a"));
+}
+
 TEST_F(StaleOpensTest, a_call_that_found_nothing_is_over_when_it_looked_twice) {
   EXPECT_TRUE(stale_.tell(one_, node_));
   find_nothing(one_, "name");
