@@ -132,7 +132,7 @@ Result<LivePath> find_live_path(const std::string& path) {
 static Result<Json> ask_listening(const Target& target, std::string& control_path, const Json& request,
                                   const ReportProgress& progress) {
   for (int attempt = 0; attempt < kLooks; ++attempt) {
-    auto socket = LineSocket::connect(control_path, limits::kControlReplyBytes);
+    auto socket = LineSocket::connect(control_path, limits::kControlReplyBytes, 0);
     const bool gone = !socket && (socket.error().code == Code::kUnavailable || socket.error().code == Code::kNotFound);
     auto mount = gone ? fuse::find_mount(target.mount_point) : std::nullopt;
     if (!mount) break;

@@ -290,7 +290,6 @@ TEST_F(NodesTest, an_empty_file_that_is_opened_to_be_rewritten_is_not_written_ov
   EXPECT_EQ(b_.get("file"), pattern(2, 2'001));
 }
 
-/// It failed with ENOENT, as if there were no such name.
 TEST_F(NodesTest, a_file_that_another_node_makes_just_before_it_is_created_and_truncated_here_is_shown_empty) {
   put(a_, "file", "first");
   const auto created = TestVolume::must(b_.volume.create_file("file", O_WRONLY | O_TRUNC));
@@ -301,6 +300,7 @@ TEST_F(NodesTest, a_file_that_another_node_makes_just_before_it_is_created_and_t
   EXPECT_EQ(a_.get("file"), "");
 }
 
+/// It failed with ENOENT, as if there were no such name.
 TEST_F(NodesTest, a_second_name_for_a_file_that_another_node_replaced_is_looked_up_again) {
   put(a_, "file", "first");
   const KernelNode known = TestVolume::must(b_.look("file"));

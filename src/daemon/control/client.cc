@@ -8,7 +8,8 @@
 namespace weir {
 
 Result<Json> ask_daemon(const std::string& socket_path, const Json& request, const ReportProgress& progress) {
-  ASSIGN_OR_RETURN(LineSocket socket, LineSocket::connect(socket_path, limits::kControlReplyBytes));
+  ASSIGN_OR_RETURN(LineSocket socket,
+                   LineSocket::connect(socket_path, limits::kControlReplyBytes, limits::kControlSendMs));
   // A daemon that is full or ending answers before it reads; that answer matters more than the failed write.
   Status sent = socket.write_line(json_line(request), limits::kControlSendMs);
   for (;;) {

@@ -2,6 +2,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <filesystem>
@@ -9,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "base/file_descriptor.h"
 #include "base/limits.h"
 #include "daemon/control/client.h"
 #include "daemon/control/line_socket.h"
@@ -101,7 +103,7 @@ class Control : public ::testing::Test {
     start([](const Json& request, const ReportProgress&) -> Result<Json> { return Json{{"echo", request}}; });
   }
   std::optional<std::string> raw_exchange(std::string_view bytes) {
-    auto socket = LineSocket::connect(path_, limits::kControlReplyBytes);
+    auto socket = LineSocket::connect(path_, limits::kControlReplyBytes, 5000);
     EXPECT_TRUE(socket);
     EXPECT_TRUE(socket->write_line(bytes, 1000));
     return socket->read_line(5000).value_or(std::nullopt);
@@ -158,8 +160,37 @@ TEST_F(Control, ATooLongRequestIsRefusedWithoutBeingKept) {
 TEST_F(Control, SilentClientsDoNotHinderOthers) {
   start_echo();
   std::vector<LineSocket> silent;
-  for (int i = 0; i < 10; ++i) silent.push_back(LineSocket::connect(path_, 100).value());
+  for (int i = 0; i < 10; ++i) silent.push_back(LineSocket::connect(path_, 100, 5000).value());
   EXPECT_TRUE(ask_daemon(path_, Json{{"command", "x"}}, {}));
+}
+
+/// A mount waited for ever, because it looks whether the daemons of others live and one of these was stopped.
+TEST_F(Control, a_process_that_listens_and_takes_no_connections_is_not_waited_for_for_ever) {
+  FileDescriptor stopped(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path_.copy(address.sun_path, sizeof address.sun_path - 1);
+  ASSERT_EQ(::bind(stopped.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  ASSERT_EQ(::listen(stopped.get(), 0), 0);
+  std::vector<LineSocket> waiting;
+  for (;;) {
+    auto socket = LineSocket::connect(path_, 100, 50);
+    if (!socket) {
+      EXPECT_EQ(socket.error().code, Code::kTimeout);
+      break;
+    }
+    ASSERT_LT(waiting.size(), 100u);
+    waiting.push_back(std::move(*socket));
+  }
+  // Where there is room within the time, it is connected.
+  std::thread taker([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    FileDescriptor taken(::accept(stopped.get(), nullptr, nullptr));
+    EXPECT_TRUE(taken.valid());
+  });
+  EXPECT_TRUE(LineSocket::connect(path_, 100, 5000));
+  taker.join();
+  ::unlink(path_.c_str());
 }
 
 TEST_F(Control, OneMoreThanTheLimitIsToldSo) {
@@ -188,7 +219,7 @@ TEST_F(Control, ACommandWhoseClientWentAwayIsToldToStop) {
     return Json::object();
   });
   {
-    auto socket = LineSocket::connect(path_, 1000).value();
+    auto socket = LineSocket::connect(path_, 1000, 5000).value();
     ASSERT_TRUE(socket.write_line("{\"command\":\"x\"}", 1000));
     ASSERT_TRUE(socket.read_line(5000));
   }

@@ -16,6 +16,8 @@ namespace weir {
 
 namespace {
 
+constexpr int64_t kConnectAgainMs = 20;
+
 int64_t now_ms() { return SystemClock().monotonic_ns() / 1'000'000; }
 
 int64_t deadline_of(int64_t timeout_ms) { return timeout_ms < 0 ? INT64_MAX : now_ms() + timeout_ms; }
@@ -31,16 +33,21 @@ LineSocket::LineSocket(FileDescriptor fd, size_t line_bytes_max) : fd_(std::move
   ::fcntl(fd_.get(), F_SETFL, ::fcntl(fd_.get(), F_GETFL) | O_NONBLOCK);
 }
 
-Result<LineSocket> LineSocket::connect(const std::string& path, size_t line_bytes_max) {
+Result<LineSocket> LineSocket::connect(const std::string& path, size_t line_bytes_max, int64_t timeout_ms) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path) return error(Code::kNameTooLong, "socket path {} is too long", path);
   std::memcpy(address.sun_path, path.data(), path.size());
-  FileDescriptor fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  FileDescriptor fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd.valid()) return errno_error(errno, "create a socket");
-  if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+  const int64_t deadline_ms = deadline_of(timeout_ms);
+  while (::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
     if (errno == ECONNREFUSED) return error(Code::kUnavailable, "nobody listens at {}", path);
-    return errno_error(errno, fmt::format("connect to {}", path));
+    if (errno != EAGAIN) return errno_error(errno, fmt::format("connect to {}", path));
+    // As many as may wait for it do so already; poll() does not tell when there is room.
+    if (now_ms() >= deadline_ms)
+      return error(Code::kTimeout, "the process that listens at {} takes no connections: is it stopped?", path);
+    SystemClock().sleep_ms(kConnectAgainMs);
   }
   return LineSocket(std::move(fd), line_bytes_max);
 }

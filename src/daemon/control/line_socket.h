@@ -15,8 +15,9 @@ namespace weir {
 class LineSocket {
  public:
   LineSocket(FileDescriptor fd, size_t line_bytes_max);
-  /// Blocks: until connected. NotFound or Unavailable when nobody listens at `path`.
-  static Result<LineSocket> connect(const std::string& path, size_t line_bytes_max);
+  /// Blocks: until connected, for `timeout_ms` at most. NotFound or Unavailable when nobody listens at `path`; Timeout
+  /// when who listens there takes no connections.
+  static Result<LineSocket> connect(const std::string& path, size_t line_bytes_max, int64_t timeout_ms);
 
   /// The next line without its end; nothing when the peer has closed. The whole line must come within `timeout_ms`
   /// (negative: no limit). Timeout; TooLarge; Invalid for a line that breaks off.

@@ -58,8 +58,8 @@ Result<std::optional<DaemonRecord>> read_live_daemon(const std::string& metadata
   for (int64_t waited_ms = 0;; waited_ms += kLookAgainMs) {
     ASSIGN_OR_RETURN(std::optional<DaemonRecord> record, read_record(metadata_directory));
     if (!record) return std::nullopt;
-    auto socket = LineSocket::connect(record->control_path, limits::kControlReplyBytes);
-    if (socket) return record;
+    auto socket = LineSocket::connect(record->control_path, limits::kControlReplyBytes, 0);
+    if (socket || socket.error().code == Code::kTimeout) return record;
     if (socket.error().code == Code::kAccess || socket.error().code == Code::kPermission)
       return error(Code::kAccess, "the volume at {} is mounted at {} by another user", metadata_directory,
                    record->mount_point);

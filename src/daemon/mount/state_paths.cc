@@ -73,7 +73,7 @@ void remove_dead_sockets(const std::string& directory) {
     // A daemon that starts just now has its socket before it listens.
     struct stat attributes {};
     if (::stat(entry->path().c_str(), &attributes) != 0 || attributes.st_ctime > ::time(nullptr) - 60) continue;
-    auto socket = LineSocket::connect(entry->path().string(), 1);
+    auto socket = LineSocket::connect(entry->path().string(), 1, 0);
     if (!socket && socket.error().code == Code::kUnavailable) ::unlink(entry->path().c_str());
   }
 }
