@@ -379,6 +379,7 @@ class Judgement:
         for failure in failures:
             if not self._disturbed(failure["failed"][0], failure["start"], failure["end"]):
                 self.violations.append(failure["failed"])
+        self.opened = {event.token: event.start for event in events if event.kind == "create"}
         for event in events:
             self._settle(event, sizes)
         group = {event.token: event.name in PLACE_NAMES for event in events if event.kind == "create"}
@@ -409,7 +410,9 @@ class Judgement:
             event.whole = event.size == sizes.get(event.token)
         until = max(event.end, event.until)
         if event.kind == "publish" and event.result == "ok":
-            event.weak = any(each.node == event.node and each.fenced and each.start <= until for each in self.history.disturbances)
+            # What was opened after the node had worked again is based on what the others left.
+            event.weak = any(each.node == event.node and each.fenced and each.start <= until and self.opened[event.token] <= each.end
+                             for each in self.history.disturbances)
         if self._disturbed(event.node, event.start, until, gone=True):
             self._settle_where_a_mount_is_gone(event)
         if event.result in ("ok", "absent", "never"):

@@ -31,7 +31,7 @@ class Event:
     seen     a listing had `name`;  unseen: it had not
 
     `result` is "ok", "absent" (ENOENT), or "unknown": failed on a disturbed node, may have happened or may happen yet.
-    A publish that is "weak" succeeded on a node that others took for dead: its content may be in a conflict copy.
+    A publish that is "weak" succeeded on a node that others took for dead: its content may have become a conflict copy then.
     """
 
     kind: str
@@ -98,7 +98,14 @@ class State:
 
     def after(self, event):
         """The state after a change, or None where it cannot have had its result."""
-        after = getattr(self._without_all_lost(), "_" + event.kind)(event)
+        return self._followed_by(getattr(self._without_all_lost(), "_" + event.kind)(event), event)
+
+    def after_copy(self, event):
+        """The state after a publish whose content became a file of its own."""
+        sessions = {token: session for token, session in self.sessions.items() if token != event.token}
+        return self._followed_by(State(self.names, self.versions, sessions)._without_all_lost(), event)
+
+    def _followed_by(self, after, event):
         if after is not None:
             lost = [(name, inode, event.end, event.node) for name, inode in self.names.items() if after.names.get(name) != inode]
             after.past = tuple(sorted([each for each in self.past if each[2] > event.start - PAST_S] + lost))
@@ -240,8 +247,7 @@ class Checker:
         self.sessions = [(event.node, event.start, ends.get((event.node, event.token), math.inf)) for event in in_place]
         for event in events:
             if event.kind in CHANGES and event.result != "absent":
-                maybe = event.result == "unknown" or event.weak
-                (self.optional if maybe else self.required).append(event)
+                (self.optional if event.result == "unknown" else self.required).append(event)
             elif event.result != "unknown":
                 self._sort_observation(event)
         self._leave_out_what_nobody_can_tell()
@@ -394,6 +400,8 @@ class Checker:
         after = [state.after(event)]
         if event.result == "ok" and state.may_be_idle(event, self._oldest(event)):
             after.append(state.after_nothing(event))
+        if event.weak:
+            after.append(state.after_copy(event))
         for each in after:
             # What may have happened, and would change nothing, need not have.
             if each is not None and (number < len(self.required) or each.key() != state.key()):

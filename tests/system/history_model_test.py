@@ -248,6 +248,9 @@ class Failures(HistoryTest):
         made[-1].weak = True
         self.assert_right(made, read("c", 5, 6, "x", "v1"))
         self.assert_right(made, read("c", 5, 6, "x", "v2"))
+        self.assert_wrong(made, read("c", 5, 6, "x", "v1"), read("c", 7, 8, "x", "v2"))
+        self.assert_wrong(made, read("c", 5, 6, "x", "v2"), read("c", 7, 8, "x", "v1"))
+        self.assert_wrong(made, Event("rename", "b", 4, 5, "x", "y"), read("c", 3.1, 3.2, "x", "v1"), read("c", 7, 8, "y", "v2"))
 
 
 class Simulated:
