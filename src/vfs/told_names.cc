@@ -8,8 +8,6 @@ namespace weir::vfs {
 namespace {
 
 constexpr size_t kNamesOfInode = 8;
-// In this time the kernel has taken an answer, and answers may reach it in another order.
-constexpr int64_t kAnswersNs = 100'000'000;
 
 void erase_name(ToldNames::Told& told, size_t index) {
   told.names.erase(told.names.begin() + static_cast<ptrdiff_t>(index));
@@ -59,7 +57,8 @@ std::optional<ToldNames::Told> ToldNames::of(InodeId inode, const Caller& caller
   drop_old_names(*told);
   for (Told::Left& left : std::exchange(told->left, {})) {
     const bool own = left.thread == caller.pid && caller.pid != 0;
-    if (own || now_ns - left.at_ns >= kAnswersNs) continue;
+    // The program that moved it has to run before the kernel takes the answer, and until then the old name holds.
+    if (own || now_ns - left.at_ns >= lifetime_ns_) continue;
     told->names.push_back(std::move(left.place));
     told->times_ns.push_back(left.at_ns);
   }
