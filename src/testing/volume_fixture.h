@@ -46,6 +46,7 @@ struct SharedParts {
 struct VolumeOptions {
   SharedParts* shared = nullptr;  // with other volumes, each a node of its own; null: one node
   NodeId node{1};
+  std::function<std::unique_ptr<kv::Engine>(kv::Engine&)> around;  // the shared engine, for this node
   bool on_disk = false;   // RocksDB and a directory store; else memory engine and memory store
   std::string directory;  // of all that is on disk; empty: a temporary one
   uint64_t cache_bytes = uint64_t{8} << 30;
@@ -275,7 +276,8 @@ class TestVolume {
 
   void open_engine() {
     if (options_.shared != nullptr) {
-      engine_ = std::shared_ptr<kv::Engine>(&options_.shared->engine, [](kv::Engine*) {});
+      engine_ = options_.around ? std::shared_ptr<kv::Engine>(options_.around(options_.shared->engine))
+                                : std::shared_ptr<kv::Engine>(&options_.shared->engine, [](kv::Engine*) {});
       if (options_.node != NodeId{1}) return;
       return format();
     }

@@ -106,6 +106,37 @@ Status load_to_open(Core& core, const Opening& opening, File& file, const Inode&
   return {};
 }
 
+Result<FoundToOpen> read_to_open(Core& core, const Caller& caller, KernelNode node) {
+  Opening opening{caller, node, core.told_names.of(node.inode(), caller)};
+  const auto& told = opening.told;
+  const StaleOpens::ComesBack back = core.stale_opens.comes_back(caller, node.inode());
+  opening.again = back.again;
+  ASSIGN_OR_RETURN(const meta::LookAgain look,
+                   meta::look_again(core.volume, node.inode(), told ? told->names : std::vector<meta::NamePlace>()));
+  // Without a name that is remembered it came by a descriptor, or the answer to a look-up took long to reach it.
+  const bool has_name = told && !told->names.empty() && lead_there(look);
+  if (!has_name && opening.shall_look(core))
+    return Failure(told_to_look(node.inode(), "its name may stand for another one by now"));
+  // Removed or replaced since it was looked up for this open: what it opens is of that moment.
+  const std::optional<Inode>& now = as_named(back, told, look);
+  if (!now) return find_removed(core, node);
+  see(core, *now);
+  FileRef file = core.files.acquire(node.inode());
+  if (node.epoch() < file->first_epoch) {
+    core.let_go(std::move(file));
+    if (opening.shall_look(core)) return Failure(told_to_look(node.inode(), "another node has changed its content"));
+    file = core.files.acquire(node);
+  }
+  Status loaded = load_to_open(core, opening, *file, *now);
+  if (loaded && told && !told->names.empty()) {
+    MutexLock lock(file->mutex);
+    file->opened_as = told->names.front();
+  }
+  if (loaded) return FoundToOpen{std::move(file), opening.again};
+  core.let_go(std::move(file));
+  return Failure(loaded.error());
+}
+
 /// Content that is open here, and that the inode has not any more.
 std::optional<meta::Pin> pin_needed(File& file, const std::optional<Inode>& now) REQUIRES(file.mutex) {
   if (!file.loaded || !file.version || is_unseen(file)) return std::nullopt;
@@ -178,34 +209,11 @@ void see(Core& core, const Inode& inode) {
 }
 
 Result<FoundToOpen> find_to_open(Core& core, const Caller& caller, KernelNode node) {
-  Opening opening{caller, node, core.told_names.of(node.inode(), caller)};
-  const auto& told = opening.told;
-  const StaleOpens::ComesBack back = core.stale_opens.comes_back(caller, node.inode());
-  opening.again = back.again;
-  ASSIGN_OR_RETURN(const meta::LookAgain look,
-                   meta::look_again(core.volume, node.inode(), told ? told->names : std::vector<meta::NamePlace>()));
-  // Without a name that is remembered it came by a descriptor, or the answer to a look-up took long to reach it.
-  const bool has_name = told && !told->names.empty() && lead_there(look);
-  if (!has_name && opening.shall_look(core))
-    return Failure(told_to_look(node.inode(), "its name may stand for another one by now"));
-  // Removed or replaced since it was looked up for this open: what it opens is of that moment.
-  const std::optional<Inode>& now = as_named(back, told, look);
-  if (!now) return find_removed(core, node);
-  see(core, *now);
-  FileRef file = core.files.acquire(node.inode());
-  if (node.epoch() < file->first_epoch) {
-    core.let_go(std::move(file));
-    if (opening.shall_look(core)) return Failure(told_to_look(node.inode(), "another node has changed its content"));
-    file = core.files.acquire(node);
-  }
-  Status loaded = load_to_open(core, opening, *file, *now);
-  if (loaded && told && !told->names.empty()) {
-    MutexLock lock(file->mutex);
-    file->opened_as = told->names.front();
-  }
-  if (loaded) return FoundToOpen{std::move(file), opening.again};
-  core.let_go(std::move(file));
-  return Failure(loaded.error());
+  // While it has a user, the file knows of all that is published here: what is read of it may be older than that.
+  FileRef known = core.files.acquire(node.inode());
+  auto found = read_to_open(core, caller, node);
+  core.let_go(std::move(known));
+  return found;
 }
 
 Status catch_up(Core& core, File& file) {

@@ -1,0 +1,86 @@
+// An open() that reads the metadata just before another program of the same node publishes and closes the file.
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include "vfs/nodes_fixture.h"
+
+namespace weir::vfs {
+namespace {
+
+/// Does `meanwhile` once, when rows were read and before the reader has them.
+struct Pause {
+  std::function<void()> meanwhile;
+  void pass() {
+    if (auto action = std::exchange(meanwhile, nullptr)) action();
+  }
+};
+
+class PausingTransaction final : public kv::Transaction {
+ public:
+  PausingTransaction(std::unique_ptr<kv::Transaction> inner, Pause& pause) : inner_(std::move(inner)), pause_(pause) {}
+  Result<kv::ReadAnswer> read(const kv::ReadBatch& batch) override {
+    auto answer = inner_->read(batch);
+    pause_.pass();
+    return answer;
+  }
+  std::optional<kv::ReadAnswer> recall(const kv::ReadBatch& batch) override { return inner_->recall(batch); }
+  void expect(std::string_view key, kv::Version version) override { inner_->expect(key, version); }
+  Status fence(std::string_view key) override { return inner_->fence(key); }
+  void put(std::string_view key, std::string_view bytes) override { inner_->put(key, bytes); }
+  void erase(std::string_view key) override { inner_->erase(key); }
+  Result<kv::Version> commit() override { return inner_->commit(); }
+
+ private:
+  std::unique_ptr<kv::Transaction> inner_;
+  Pause& pause_;
+};
+
+class PausingEngine final : public kv::Engine {
+ public:
+  PausingEngine(kv::Engine& inner, Pause& pause) : inner_(inner), pause_(pause) {}
+  std::unique_ptr<kv::Transaction> begin() override {
+    return std::make_unique<PausingTransaction>(inner_.begin(), pause_);
+  }
+  Status barrier() override { return inner_.barrier(); }
+  kv::Capabilities capabilities() const override { return inner_.capabilities(); }
+  std::string name() const override { return inner_.name(); }
+
+ private:
+  kv::Engine& inner_;
+  Pause& pause_;
+};
+
+class OpenBesidePublishTest : public ::testing::Test {
+ protected:
+  static VolumeOptions options_of(SharedParts& parts, Pause& pause) {
+    VolumeOptions options;
+    options.shared = &parts;
+    options.around = [&pause](kv::Engine& engine) { return std::make_unique<PausingEngine>(engine, pause); };
+    options.filesystem.shared = true;
+    options.filesystem.lifetimes = {.entry_ms = 1000, .attributes_ms = 1000, .absent_ms = 0};
+    return options;
+  }
+
+  SharedParts parts_;
+  Pause pause_;
+  TestVolume volume_{options_of(parts_, pause_)};
+};
+
+/// stat() showed a new file empty, after it had been written and closed by the program that asked.
+TEST_F(OpenBesidePublishTest, what_was_read_before_the_publish_is_not_taken_for_what_is_open_after_it) {
+  const CreatedFile created = TestVolume::must(volume_.create_file("file", O_WRONLY));
+  EXPECT_DONE(volume_.write(created.opened.handle, 0, "content"));
+  pause_.meanwhile = [&] { EXPECT_DONE(volume_.close(created.opened.handle)); };
+  const KernelNode node = created.entry.node;
+  const auto reader = TestVolume::must(volume_.fs().open(volume_.caller(), node, O_RDONLY));
+  EXPECT_FALSE(pause_.meanwhile);
+  EXPECT_EQ(TestVolume::must(volume_.fs().get_attributes(node, volume_.caller())).size, 7u);
+  EXPECT_EQ(volume_.read(reader.handle, 0, 100).value(), "content");
+  volume_.release(reader.handle);
+}
+
+}  // namespace
+}  // namespace weir::vfs
