@@ -6,7 +6,8 @@ namespace weir::vfs {
 
 namespace {
 
-constexpr int64_t kRememberedNs = 1'000'000'000;
+// Whoever looks a name up again may wait for directories, and for the metadata server.
+constexpr int64_t kRememberedNs = 10'000'000'000;
 constexpr size_t kThreads = 4096;
 // Between the answer to a look-up and what it was for there is nothing but the kernel.
 constexpr int64_t kAtOnceNs = 100'000'000;
