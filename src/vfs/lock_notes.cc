@@ -50,7 +50,10 @@ void LockNotes::end(const Place& place, bool holds) {
   if (found == notes_.end()) return;
   Note& note = found->second;
   --note.under_way;
-  if (!holds && note.under_way == 0) {
+  note.took = note.took || holds;
+  const bool took = note.took;
+  if (note.under_way == 0) note.took = false;
+  if (!took && note.under_way == 0) {
     if (note.slot) slots_->free(*note.slot);
     notes_.erase(found);
   } else if (holds && !note.holds) {

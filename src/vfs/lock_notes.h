@@ -28,7 +28,8 @@ class LockNotes {
 
   /// An operation begins that may take a lock.
   void begin(const Place& place);
-  /// It has ended. Without others under way, an owner that does not hold anything is forgotten.
+  /// It has ended. Without others under way, an owner that does not hold anything is forgotten; but who of several at a
+  /// time came last is not known, so one that ended with a lock keeps the note until the next operation.
   void end(const Place& place, bool holds);
   bool may_hold(const Place& place) const;
   std::vector<Place> all() const;
@@ -42,6 +43,7 @@ class LockNotes {
     std::optional<SlotId> slot;
     size_t under_way = 0;
     bool holds = false;
+    bool took = false;  // one of those that were under way at a time ended with a lock
   };
   void set_holds(const Place& place, Note& note, bool holds) REQUIRES(mutex_);
 
