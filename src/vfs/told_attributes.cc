@@ -15,7 +15,9 @@ void ToldAttributes::changed(KernelNode node, uint64_t generation, const Attribu
 void ToldAttributes::forget(KernelNode node) { told_.forget(node.value); }
 
 void ToldAttributes::gone(KernelNode node) {
-  told_.note(node.value, [&](Told& told) { told = {kGone, clock_.monotonic_ns(), {}}; });
+  const bool is_noted = told_.note(node.value, [&](Told& told) { told = {kGone, clock_.monotonic_ns(), {}}; });
+  // A full table has what was told before still.
+  if (!is_noted) told_.forget(node.value);
 }
 
 std::optional<Attributes> ToldAttributes::of(KernelNode node) const {

@@ -87,5 +87,19 @@ TEST_F(ToldAttributesTest, they_are_bounded) {
   EXPECT_EQ(size(KernelNode::of(InodeId{2 * limits::kToldNames - 1}, 0)), 3u);
 }
 
+TEST_F(ToldAttributesTest, what_is_gone_is_not_shown_where_there_is_no_room_to_remember_that) {
+  clock_.advance_ms(10'000);
+  told_.tell(node_, 1, of_size(10));
+  clock_.advance_ms(999);
+  // Of its shard the next lifetime is full before it is heard of again.
+  told_.tell(node_, 1, of_size(10));
+  clock_.advance_ms(1);
+  for (uint64_t id = 100; id < 100 + 2 * limits::kToldNames; ++id)
+    told_.tell(KernelNode::of(InodeId{id}, 0), 1, of_size(id));
+  EXPECT_EQ(size(node_), 10u);
+  told_.gone(node_);
+  EXPECT_EQ(size(node_), std::nullopt);
+}
+
 }  // namespace
 }  // namespace weir::vfs
