@@ -67,6 +67,7 @@ bool has_changes(const FileRef& file) {
 
 Result<Attributes> Filesystem::get_attributes(KernelNode node, const Caller& caller) {
   const uint64_t begun = core_->publications;
+  if (core_->shared) core_->stale_opens.asks_attributes(caller, node.inode());
   auto inode = meta::get_inode(core_->volume, node.inode());
   if (!inode && inode.error().code == Code::kNotFound) {
     // Another node removed it, and here it is open, or was told of a moment ago.
@@ -80,7 +81,8 @@ Result<Attributes> Filesystem::get_attributes(KernelNode node, const Caller& cal
   if (!inode) return Failure(inode.error());
   if (core_->shared) see(*core_, *inode);
   Attributes attributes = core_->attributes_of(*inode, begun, node);
-  if (core_->is_former(node)) attributes.fleeting = true;
+  if (core_->is_former(node) || (core_->shared && core_->stale_opens.is_in_doubt(node.inode())))
+    attributes.fleeting = true;
   if (core_->shared && node.inode() == kRootInode) core_->root_shown.set(attributes);
   core_->told(node, *inode, attributes);
   return attributes;
@@ -126,7 +128,8 @@ Result<Attributes> Filesystem::set_attributes(const Caller& caller, KernelNode n
     // Another node removed it, and here it goes on.
     if (auto shown = core_->attributes_shown(node)) attributes = *shown;
   }
-  if (attributes) attributes->fleeting = attributes->fleeting || core_->is_former(node);
+  const bool in_doubt = core_->shared && core_->stale_opens.is_in_doubt(node.inode());
+  if (attributes) attributes->fleeting = attributes->fleeting || in_doubt || core_->is_former(node);
   if (file && change.mode) {
     MutexLock lock(file->mutex);
     ++file->mode_changes;

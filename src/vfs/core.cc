@@ -166,6 +166,7 @@ Entry Core::entry_of(const Inode& inode, uint64_t begun) {
   if (shared) see(*this, inode);
   const KernelNode node = KernelNode::of(inode.id, epoch_of(inode.id));
   Entry entry{node, attributes_of(inode, begun, node)};
+  if (shared && stale_opens.is_in_doubt(inode.id)) entry.attributes.fleeting = true;
   told(node, inode, entry.attributes);
   return entry;
 }

@@ -140,7 +140,9 @@ class TestNode : public KernelCache {
     if (attributes) return attributes->size;
     EXPECT_EQ(attributes.error().code, Code::kNotFound) << attributes.error().what;
     ++stale_;
-    return TestVolume::must(volume.fs().lookup(TestVolume::root(), name, volume.caller())).attributes.size;
+    const Entry entry = TestVolume::must(volume.fs().lookup(TestVolume::root(), name, volume.caller()));
+    if (!entry.attributes.fleeting) return entry.attributes.size;
+    return TestVolume::must(volume.fs().get_attributes(entry.node, volume.caller())).size;
   }
   uint64_t stat_size(const Descriptor& descriptor) {
     const Attributes attributes = TestVolume::must(volume.fs().get_attributes(descriptor.node));

@@ -209,6 +209,40 @@ TEST_F(NodesTest, what_a_later_call_looked_up_is_not_opened_for_one_that_found_n
   EXPECT_EQ(b_.get("file"), "the third");
 }
 
+/// "one" was moved to "two" elsewhere, and the kernel still knows it by both names. Who had just asked stat() of "two"
+/// and opened "one" wrote into "two", and the file that it made was never seen.
+TEST_F(NodesTest, a_name_that_was_moved_to_one_that_the_program_has_just_looked_at_is_not_opened) {
+  Filesystem& fs = b_.volume.fs();
+  const auto caller = [this] { return b_.volume.caller(); };
+  for (const bool opens_what_it_looked_up : {false, true}) {
+    SCOPED_TRACE(opens_what_it_looked_up);
+    put(a_, "one", "first");
+    put(a_, "two", "second file");
+    const KernelNode moved = TestVolume::must(b_.look("one"));
+    const KernelNode replaced = TestVolume::must(b_.look("two"));
+    a_.rename("one", "two");
+    fs.core().told_attributes.gone(replaced);  // written here meanwhile
+    EXPECT_FAILS(Code::kNotFound, fs.get_attributes(replaced, caller()));
+    const Entry entry = TestVolume::must(fs.lookup(TestVolume::root(), "two", caller()));
+    EXPECT_EQ(entry.node, moved);
+    // So the kernel asks before each call, also where another program was told of them meanwhile.
+    EXPECT_TRUE(entry.attributes.fleeting);
+    EXPECT_TRUE(TestVolume::must(fs.get_attributes(moved, caller())).fleeting);
+    EXPECT_TRUE(TestVolume::must(fs.lookup(TestVolume::root(), "two", {.pid = 12'345})).attributes.fleeting);
+    if (opens_what_it_looked_up) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(150));
+      const auto opened = fs.open(caller(), moved, O_RDONLY);
+      ASSERT_TRUE(opened) << opened.error().what;
+      b_.volume.release(opened->handle);
+    } else {
+      TestVolume::must(fs.get_attributes(moved, caller()));
+      EXPECT_FAILS(Code::kStale, fs.open(caller(), moved, O_WRONLY));
+      EXPECT_FAILS(Code::kNotFound, b_.look("one"));
+    }
+    a_.unlink("two");
+  }
+}
+
 /// It was read as if it was empty.
 TEST_F(NodesTest, a_file_is_read_whole_though_the_kernel_has_not_taken_the_answer_to_a_look_up_by_another_program) {
   EXPECT_DONE(a_.close(TestVolume::must(a_.create("file"))));

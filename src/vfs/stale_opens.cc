@@ -1,6 +1,7 @@
 #include "vfs/stale_opens.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace weir::vfs {
 
@@ -9,8 +10,6 @@ namespace {
 // Whoever looks a name up again may wait for directories, and for the metadata server.
 constexpr int64_t kRememberedNs = 10'000'000'000;
 constexpr size_t kThreads = 4096;
-// Between the answer to a look-up and what it was for there is nothing but the kernel.
-constexpr int64_t kAtOnceNs = 100'000'000;
 
 bool is(const meta::NamePlace& place, InodeId parent, std::string_view name) {
   return place.parent == parent && place.name == name;
@@ -82,8 +81,37 @@ void StaleOpens::make_room() {
 void StaleOpens::told_of_attributes(const Caller& caller, KernelNode node) {
   MutexLock lock(mutex_);
   make_room();
-  told_[caller.pid] = {.node = node, .at_ns = clock_.monotonic_ns(), .of_attributes = true};
+  told_[caller.pid] = {.node = node, .at_ns = clock_.monotonic_ns(), .of_attributes = true, .in_doubt = true};
   any_ = true;
+}
+
+void StaleOpens::asks_attributes(const Caller& caller, InodeId inode) {
+  if (!any_) return;
+  MutexLock lock(mutex_);
+  auto found = told_.find(caller.pid);
+  if (found == told_.end() || !found->second.in_doubt || !found->second.inode) return;
+  Told& told = found->second;
+  // Those of a directory on the way are asked for as often as the kernel likes.
+  if (told.inode->id != inode || told.inode->type == FileType::kDirectory || told.request != 0) return;
+  const bool is_done_anew = caller.unique != 0 && told.asked == caller.unique;
+  told.asked = caller.unique;
+  if (!is_done_anew && std::exchange(told.has_asked, true)) told_.erase(found);
+}
+
+void StaleOpens::doubt(InodeId inode) {
+  const int64_t now_ns = clock_.monotonic_ns();
+  if (in_doubt_.size() >= kThreads) std::erase_if(in_doubt_, [&](const auto& each) { return each.second < now_ns; });
+  if (in_doubt_.size() >= kThreads) in_doubt_.clear();
+  in_doubt_[inode] = now_ns + kRememberedNs;
+  in_doubt_until_ns_ = now_ns + kRememberedNs;
+}
+
+bool StaleOpens::is_in_doubt(InodeId inode) {
+  const int64_t now_ns = clock_.monotonic_ns();
+  if (now_ns >= in_doubt_until_ns_) return false;
+  MutexLock lock(mutex_);
+  const auto found = in_doubt_.find(inode);
+  return found != in_doubt_.end() && now_ns < found->second;
 }
 
 void StaleOpens::looks_up(const Caller& caller, InodeId parent, std::string_view name) {
@@ -92,11 +120,11 @@ void StaleOpens::looks_up(const Caller& caller, InodeId parent, std::string_view
   auto found = told_.find(caller.pid);
   if (found == told_.end()) return;
   Told& told = found->second;
-  if (told.request == 0 && told.looks_up && !told.absent) return;
+  if (told.request == 0 && told.looks_up && !told.absent && !told.has_asked) return;
   const int64_t since_ns = clock_.monotonic_ns() - std::max(told.at_ns, told.looked_up_ns);
   const bool another = told.absent && !is(*told.absent, parent, name);
   // Before it looks once more to create the name, it waits for all others who create something in that directory.
-  if (told.request != 0 || another || since_ns >= kRememberedNs) {
+  if (told.request != 0 || another || told.has_asked || since_ns >= kRememberedNs) {
     told_.erase(found);
     return;
   }
@@ -120,7 +148,9 @@ bool StaleOpens::looked_up(const Caller& caller, InodeId parent, std::string_vie
   told.inode = inode;
   told.place = {parent, std::string(name)};
   told.looked_up_ns = clock_.monotonic_ns();
+  told.in_doubt = told.in_doubt || told.once_more;
   if (!inode) told.absent = told.place;
+  if (inode && told.in_doubt && inode->type != FileType::kDirectory) doubt(inode->id);
   return true;
 }
 
@@ -134,8 +164,7 @@ StaleOpens::ComesBack StaleOpens::comes_back(const Caller& caller, InodeId inode
   const Told& told = found->second;
   const ComesBack back{true, told.inode, told.place};
   const int64_t since_ns = clock_.monotonic_ns() - told.looked_up_ns;
-  const bool is_it =
-      told.request != 0 ? told.request == caller.unique : since_ns < (told.of_attributes ? kAtOnceNs : kRememberedNs);
+  const bool is_it = told.request != 0 ? told.request == caller.unique : since_ns < kRememberedNs;
   if (!is_it) {
     told_.erase(found);
     return {};

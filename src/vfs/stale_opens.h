@@ -31,6 +31,11 @@ class StaleOpens {
   bool tell_of_name(const Caller& caller, InodeId parent, std::string_view name);
   /// The caller is told so when it asks for attributes: before it opens the name, or for nothing else.
   void told_of_attributes(const Caller& caller, KernelNode node);
+  /// The caller asks for attributes. Of what it looked up it does so once in that call, be it an open() or not.
+  void asks_attributes(const Caller& caller, InodeId inode);
+  /// Somebody has looked the inode up and may be opening it, or may have wanted its attributes alone. Which, is seen by
+  /// what the kernel asks for, so it shall keep no attributes of it, whoever gets them.
+  bool is_in_doubt(InodeId inode);
   /// The caller looks a name up: if it was told a moment ago, because of that.
   void looks_up(const Caller& caller, InodeId parent, std::string_view name);
   /// The caller looked a name up, which stands for `inode`, or for nothing. Absent where it was known, the kernel looks
@@ -42,8 +47,8 @@ class StaleOpens {
     std::optional<Inode> inode{};  // as it was looked up
     meta::NamePlace place{};       // by this name
   };
-  /// Who was told when it asked for attributes may be opening what it looked up for an earlier call: it comes back at
-  /// once, or does not.
+  /// Who was told when it asked for attributes, and has asked for them twice since, opens what it looked up for an
+  /// earlier call: it does not come back.
   ComesBack comes_back(const Caller& caller, InodeId inode);
 
  private:
@@ -51,6 +56,9 @@ class StaleOpens {
     KernelNode node;
     int64_t at_ns = 0;
     bool of_attributes = false;
+    bool in_doubt = false;                  // it may want attributes alone, or have found nothing and ended
+    bool has_asked = false;                 // for the attributes of what it looked up last
+    uint64_t asked = 0;                     // by this request
     bool looks_up = false;                  // since then
     std::optional<Inode> inode;             // that it looked up last
     meta::NamePlace place;                  // by this name
@@ -66,14 +74,17 @@ class StaleOpens {
   };
 
   void make_room() REQUIRES(mutex_);
+  void doubt(InodeId inode) REQUIRES(mutex_);
   /// The caller has come back.
   void end(std::unordered_map<uint32_t, Told>::iterator told, const Caller& caller) REQUIRES(mutex_);
 
   Clock& clock_;
   std::atomic<bool> any_ = false;
+  std::atomic<int64_t> in_doubt_until_ns_ = 0;  // of any inode
   Mutex mutex_;
   std::unordered_map<uint32_t, Told> told_ GUARDED_BY(mutex_);                 // by thread
   std::unordered_map<uint32_t, ToldOfName> told_of_names_ GUARDED_BY(mutex_);  // the same
+  std::unordered_map<InodeId, int64_t> in_doubt_ GUARDED_BY(mutex_);           // until when
 };
 
 }  // namespace weir::vfs

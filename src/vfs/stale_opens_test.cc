@@ -196,11 +196,76 @@ TEST_F(StaleOpensTest, who_was_told_when_it_asked_for_attributes_comes_back_with
   EXPECT_TRUE(stale_.tell(one_, node_));
 }
 
-/// A stat() of one name, and then another name of the file is opened, which the kernel knows from before.
-TEST_F(StaleOpensTest, who_was_told_when_it_asked_for_attributes_does_not_come_back_later) {
+/// A stat() of one name, and then another name of the file was opened, which the kernel knew from before: a file was
+/// read that another node had moved away, or written to.
+TEST_F(StaleOpensTest, who_was_told_when_it_asked_for_attributes_does_not_come_back_in_a_later_call) {
+  for (const int64_t pause_ms : {0, 26, 99, 250}) {
+    SCOPED_TRACE(pause_ms);
+    stale_.told_of_attributes(one_, node_);
+    look_up(one_, 1);
+    look_up(one_, 8);
+    stale_.asks_attributes(one_, InodeId{8});  // stat() itself
+    clock_.advance_ms(pause_ms);
+    stale_.asks_attributes(one_, InodeId{8});  // open() does, before it opens
+    EXPECT_FALSE(comes_back(one_, 8));
+  }
+  // Others' questions, and those about other inodes, are not its own.
   stale_.told_of_attributes(one_, node_);
   look_up(one_, 8);
-  clock_.advance_ms(250);
+  for (int i = 0; i < 3; ++i) {
+    stale_.asks_attributes(two_, InodeId{8});
+    stale_.asks_attributes(one_, InodeId{1});
+  }
+  EXPECT_TRUE(comes_back(one_, 8));
+}
+
+/// open() failed with ESTALE on a busy node.
+TEST_F(StaleOpensTest, who_was_told_when_it_asked_for_attributes_may_take_its_time_to_open) {
+  stale_.told_of_attributes(one_, node_);
+  look_up(one_, 8);
+  clock_.advance_ms(180);
+  for (int i = 0; i < 3; ++i) {
+    stale_.asks_attributes({.pid = 1, .unique = 10}, InodeId{8});
+    clock_.advance_ms(2000);  // the database was away
+  }
+  EXPECT_TRUE(comes_back(one_, 8));
+}
+
+TEST_F(StaleOpensTest, whose_stat_is_over_gets_answers_that_may_be_kept) {
+  Inode inode;
+  inode.id = InodeId{9};
+  stale_.told_of_attributes(one_, node_);
+  look_up(one_, 8);
+  stale_.asks_attributes(one_, InodeId{8});
+  stale_.looks_up(one_, kDirectory, "other");
+  EXPECT_FALSE(stale_.looked_up(one_, kDirectory, "other", inode));
+  EXPECT_FALSE(comes_back(one_, 9));
+  EXPECT_FALSE(stale_.is_in_doubt(InodeId{9}));
+}
+
+/// Otherwise the kernel would not ask before each call.
+TEST_F(StaleOpensTest, what_may_be_opened_or_not_is_in_doubt_for_as_long_as_that_may_be) {
+  EXPECT_TRUE(stale_.tell(one_, node_));
+  look_up(one_, 8);
+  EXPECT_FALSE(stale_.is_in_doubt(InodeId{8}));
+  stale_.told_of_attributes(one_, node_);
+  look_up(one_, 8);
+  EXPECT_TRUE(stale_.is_in_doubt(InodeId{8}));
+  EXPECT_FALSE(stale_.is_in_doubt(InodeId{7}));
+  clock_.advance_ms(9'999);
+  EXPECT_TRUE(stale_.is_in_doubt(InodeId{8}));
+  clock_.advance_ms(1);
+  EXPECT_FALSE(stale_.is_in_doubt(InodeId{8}));
+}
+
+/// The first open() found nothing and ended; then a stat() of that name, and an open() of another one.
+TEST_F(StaleOpensTest, who_found_nothing_does_not_come_back_with_what_a_later_stat_looked_up) {
+  EXPECT_TRUE(stale_.tell(one_, node_));
+  find_nothing(one_, "name");
+  look_up(one_, 8);
+  EXPECT_TRUE(stale_.is_in_doubt(InodeId{8}));
+  stale_.asks_attributes(one_, InodeId{8});
+  stale_.asks_attributes(one_, InodeId{8});
   EXPECT_FALSE(comes_back(one_, 8));
 }
 
