@@ -28,17 +28,23 @@ class RecentTable {
     Shard& shard = shard_of(key);
     MutexLock lock(shard.mutex);
     turn(shard);
-    auto found = shard.recent.find(key);
-    if (found == shard.recent.end()) {
-      if (shard.recent.size() >= shard_capacity_) return false;
-      found = shard.recent.emplace(key, Value()).first;
-      if (auto earlier = shard.before.find(key); earlier != shard.before.end()) {
-        found->second = std::move(earlier->second);
-        shard.before.erase(earlier);
-      }
-    }
-    change(found->second);
+    const auto found = shard.recent.find(key);
+    if (found == shard.recent.end() && shard.recent.size() >= shard_capacity_) return false;
+    change(found != shard.recent.end() ? found->second : renewed(shard, key));
     return true;
+  }
+
+  /// As note(), but only if something is noted of the key: what another thread forgets meanwhile stays forgotten.
+  /// Where there is no room, what is changed is kept for as long as it would have been.
+  template <typename Change>
+  void note_again(const Key& key, Change change) {
+    Shard& shard = shard_of(key);
+    MutexLock lock(shard.mutex);
+    turn(shard);
+    if (auto found = shard.recent.find(key); found != shard.recent.end()) return change(found->second);
+    const auto earlier = shard.before.find(key);
+    if (earlier == shard.before.end()) return;
+    change(shard.recent.size() < shard_capacity_ ? renewed(shard, key) : earlier->second);
   }
 
   /// Calls `change(Value&)` on what is noted of the key, if anything is.
@@ -46,6 +52,7 @@ class RecentTable {
   void change(const Key& key, Change change) {
     Shard& shard = shard_of(key);
     MutexLock lock(shard.mutex);
+    turn(shard);
     for (Map* map : {&shard.recent, &shard.before})
       if (auto found = map->find(key); found != map->end()) change(found->second);
   }
@@ -53,10 +60,13 @@ class RecentTable {
   std::optional<Value> of(const Key& key) const {
     const Shard& shard = shards_[Hash()(key) % kShards];
     MutexLock lock(shard.mutex);
-    if (clock_.monotonic_ns() - shard.since_ns >= 2 * kept_ns_) return std::nullopt;
-    for (const Map* map : {&shard.recent, &shard.before})
-      if (auto found = map->find(key); found != map->end()) return found->second;
-    return std::nullopt;
+    const int64_t age_ns = clock_.monotonic_ns() - shard.since_ns;
+    if (age_ns >= 2 * kept_ns_) return std::nullopt;
+    if (auto found = shard.recent.find(key); found != shard.recent.end()) return found->second;
+    if (age_ns >= kept_ns_) return std::nullopt;
+    const auto earlier = shard.before.find(key);
+    if (earlier == shard.before.end()) return std::nullopt;
+    return earlier->second;
   }
 
   void forget(const Key& key) {
@@ -77,6 +87,16 @@ class RecentTable {
   static constexpr size_t kShards = 16;
 
   Shard& shard_of(const Key& key) { return shards_[Hash()(key) % kShards]; }
+
+  /// What is noted of a key that is not in `recent`, which has room: there from now on.
+  Value& renewed(Shard& shard, const Key& key) REQUIRES(shard.mutex) {
+    Value& value = shard.recent[key];
+    if (auto earlier = shard.before.find(key); earlier != shard.before.end()) {
+      value = std::move(earlier->second);
+      shard.before.erase(earlier);
+    }
+    return value;
+  }
 
   /// What lies in `recent` when it becomes `before` is kept for `kept_ns` more.
   void turn(Shard& shard) REQUIRES(shard.mutex) {

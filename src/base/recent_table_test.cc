@@ -47,6 +47,35 @@ TEST_F(RecentTableTest, it_is_kept_for_as_long_as_was_said_and_not_for_ever) {
   EXPECT_EQ(of(2), "nothing");
 }
 
+TEST_F(RecentTableTest, it_is_gone_after_twice_as_long_though_nobody_notes_anything) {
+  note(1, "a");
+  clock_.advance_ns(kKeptNs);
+  note(1 + 16, "in the same shard");
+  clock_.advance_ns(kKeptNs);
+  EXPECT_EQ(of(1), "nothing");
+  EXPECT_EQ(of(1 + 16), "in the same shard");
+}
+
+TEST_F(RecentTableTest, what_is_noted_again_is_kept_as_long_as_anew_and_what_is_not_there_stays_away) {
+  table_.note_again(1, [](std::string& noted) { noted = "again"; });
+  EXPECT_EQ(of(1), "nothing");
+  note(1, "a");
+  clock_.advance_ns(kKeptNs);
+  table_.note_again(1, [](std::string& noted) { noted += "b"; });
+  clock_.advance_ns(kKeptNs);
+  EXPECT_EQ(of(1), "ab");
+}
+
+TEST_F(RecentTableTest, what_is_noted_again_without_room_is_changed_where_it_is) {
+  note(1, "a");
+  clock_.advance_ns(kKeptNs);
+  for (size_t i = 0; i < 2 * kCapacity; ++i) note(static_cast<int>(100 + i), "other");
+  table_.note_again(1, [](std::string& noted) { noted = "changed"; });
+  EXPECT_EQ(of(1), "changed");
+  clock_.advance_ns(kKeptNs);
+  EXPECT_EQ(of(1), "nothing");
+}
+
 TEST_F(RecentTableTest, what_is_there_can_be_changed_and_forgotten) {
   note(1, "a");
   clock_.advance_ns(kKeptNs);

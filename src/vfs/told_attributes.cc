@@ -3,13 +3,15 @@
 namespace weir::vfs {
 
 void ToldAttributes::tell(KernelNode node, uint64_t generation, const Attributes& attributes) {
-  told_.note(node.value, [&](Told& told) {
-    if (generation >= told.generation) told = {generation, clock_.monotonic_ns(), attributes};
-  });
+  told_.note(node.value, [&](Told& told) { take(told, generation, attributes); });
 }
 
 void ToldAttributes::changed(KernelNode node, uint64_t generation, const Attributes& attributes) {
-  if (told_.of(node.value)) tell(node, generation, attributes);
+  told_.note_again(node.value, [&](Told& told) { take(told, generation, attributes); });
+}
+
+void ToldAttributes::take(Told& told, uint64_t generation, const Attributes& attributes) const {
+  if (generation >= told.generation) told = {generation, clock_.monotonic_ns(), attributes};
 }
 
 void ToldAttributes::forget(KernelNode node) { told_.forget(node.value); }

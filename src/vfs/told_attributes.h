@@ -38,6 +38,8 @@ class ToldAttributes {
   };
   static constexpr uint64_t kGone = UINT64_MAX;
 
+  void take(Told& told, uint64_t generation, const Attributes& attributes) const;
+
   Clock& clock_;
   const int64_t lifetime_ns_;
   RecentTable<uint64_t, Told> told_;  // by node id
