@@ -20,6 +20,7 @@ class CountingTransaction final : public kv::Transaction {
   }
   void put(std::string_view key, std::string_view bytes) override { inner_->put(key, bytes); }
   void erase(std::string_view key) override { inner_->erase(key); }
+  const kv::WriteSet& writes() const override { return inner_->writes(); }
   Result<kv::Version> commit() override {
     auto version = inner_->commit();
     ++(version ? engine_.commits : engine_.conflicts);

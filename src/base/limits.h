@@ -60,9 +60,11 @@ inline constexpr int64_t kPostgresReplyMs = 20'000;      // the client gives the
 inline constexpr int64_t kPostgresFencerWaitMs = 500;    // one that holds a fence waits for a row, then conflicts
 inline constexpr int64_t kPostgresFenceIdleMs = 60'000;  // the server ends a fencing transaction nobody uses
 inline constexpr int64_t kRecalledMs = 100;              // for how long a row that was read may be recalled
-inline constexpr size_t kRecalledRows = 16384;           // in that time
+inline constexpr size_t kRecalledRows = 8192;            // in that time
 inline constexpr size_t kRecalledKeys = 8;               // of a batch; larger ones are not recalled
-inline constexpr size_t kRecalledRowBytes = 4096;
+inline constexpr size_t kRecalledRowBytes = kInlineContentBytes + 512;
+inline constexpr int64_t kRecentDirectoryMs = 100;  // for how long attributes of a directory hold that was read
+inline constexpr size_t kRecentDirectories = 1024;  // at once
 
 // Locks across nodes (docs/data-model.md, "Locks").
 inline constexpr size_t kLocksOfFile = 16384;        // held and waited for in one file; then ENOLCK

@@ -94,10 +94,12 @@ std::string recalls(Engine& engine) {
     return outcome(transaction->commit());
   };
   ReadBatch batch, large, changed;
-  batch.keys = {"present", "absent"};
+  batch.keys = {"present", "absent", "with content"};
   for (size_t i = 0; i <= limits::kRecalledKeys; ++i) large.keys.push_back(std::to_string(i));
   changed.keys = {"changed"};
-  std::string known = commit("present") + " " + commit("changed") + ":";
+  auto inode = engine.begin();
+  inode->put("with content", std::string(limits::kInlineContentBytes + 200, 'c'));
+  std::string known = commit("present") + " " + commit("changed") + " " + outcome(inode->commit()) + ":";
   for (const ReadBatch& read : {batch, large, changed})
     if (!engine.begin()->read(read)) return "a read failed";
   for (const ReadBatch& read : {batch, large}) known += engine.begin()->recall(read) ? " known" : " unknown";
@@ -113,8 +115,8 @@ TEST(RecallingEngines, rows_are_recalled_until_a_commit_finds_them_changed) {
   FaultyHarness faulty;
   auto postgres = make_postgres(kMixedLayout);
   ASSERT_TRUE(postgres) << postgres.error().what;
-  EXPECT_EQ(recalls(faulty.engine()), "ok ok: known unknown conflict unknown");
-  EXPECT_EQ(recalls((*postgres)->engine()), "ok ok: known unknown conflict unknown");
+  EXPECT_EQ(recalls(faulty.engine()), "ok ok ok: known unknown conflict unknown");
+  EXPECT_EQ(recalls((*postgres)->engine()), "ok ok ok: known unknown conflict unknown");
 }
 
 }  // namespace

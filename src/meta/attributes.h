@@ -13,6 +13,10 @@ namespace weir::meta {
 /// A directory's deltas are folded in: link_count (2 + subdirectories), times, and `size` = number of entries.
 Result<Inode> get_inode(Volume& volume, InodeId inode);
 
+/// The same, as it was at most limits::kRecentDirectoryMs ago and with all that this node has changed since, without a
+/// round trip. Nothing: not a directory, or it must be read; always so with an engine that is not shared.
+std::optional<Inode> recent_directory(Volume& volume, InodeId directory);
+
 struct AttributeChange {
   std::optional<uint32_t> mode;  // 07777 bits; an access ACL's entries follow it
   std::optional<uint32_t> uid;

@@ -28,6 +28,7 @@ class MeasuringEngine : public kv::Engine {
     std::optional<kv::ReadAnswer> recall(const kv::ReadBatch& batch) override { return inner_->recall(batch); }
     void expect(std::string_view key, kv::Version version) override { inner_->expect(key, version); }
     Status fence(std::string_view key) override { return inner_->fence(key); }
+    const kv::WriteSet& writes() const override { return inner_->writes(); }
     void put(std::string_view key, std::string_view bytes) override {
       bytes_ += key.size() + bytes.size();
       inner_->put(key, bytes);

@@ -53,7 +53,7 @@ class Mutation {
   Result<std::optional<Bytes>> run_until_known() {
     if (slot_.unsettled()) {
       ASSIGN_OR_RETURN(bool committed, settle());
-      if (committed) return std::move(settled_reply_);
+      if (committed) return happened(std::move(settled_reply_));
     }
     Backoff backoff(volume_.clock(), volume_.random());
     for (; !backoff.exhausted(); backoff.pause()) {
@@ -63,14 +63,20 @@ class Mutation {
       last_ = std::move(done).error();
       if (last_.code == Code::kMaybeCommitted) {
         ASSIGN_OR_RETURN(bool committed, settle());
-        if (committed) return std::nullopt;
+        if (committed) return happened(std::nullopt);
       } else if (last_.code != Code::kConflict) {
         return Failure(std::move(last_));
       }
       ASSIGN_OR_RETURN(auto reply, look_again());
-      if (reply) return reply;
+      if (reply) return happened(std::move(reply));
     }
     return error(Code::kUnavailable, "gave up after {} attempts: {}", backoff.attempts(), last_.what);
+  }
+
+  /// As it turned out.
+  std::optional<Bytes> happened(std::optional<Bytes> reply) {
+    volume_.recent_directories().forget_all();
+    return reply;
   }
 
   Status attempt(bool may_recall) {
@@ -84,11 +90,25 @@ class Mutation {
     has_recalled_ = attempt.has_recalled;
     TRY(ready);
     transaction->put(slot_->key, SlotRow{request_, false, std::move(attempt.reply)}.encode());
-    auto committed = transaction->commit();
+    auto committed = commit(*transaction);
     // Also after a failure: whether it happened may not be known, and one too many does no harm.
     for (InodeId directory : attempt.directories) volume_.slots().deltas().note(directory, slot_->number);
     ASSIGN_OR_RETURN(slot_->version, std::move(committed));
     return {};
+  }
+
+  Result<kv::Version> commit(kv::Transaction& transaction) {
+    if (!volume_.engine().capabilities().shared) return transaction.commit();
+    RecentDirectories& recent = volume_.recent_directories();
+    const RecentDirectories::Changed changed = RecentDirectories::changed_by(transaction.writes());
+    recent.begin_change(changed);
+    auto version = transaction.commit();
+    if (version) {
+      recent.committed(changed, transaction.writes(), *version);
+    } else {
+      recent.not_committed(changed);
+    }
+    return version;
   }
 
   /// After a conflict: did somebody else change the settings, or fence this node, or did a late transaction of an

@@ -154,6 +154,7 @@ class TurnTransaction final : public kv::Transaction {
     keys_.insert(Bytes(key));
     inner_->erase(key);
   }
+  const kv::WriteSet& writes() const override { return inner_->writes(); }
   Result<kv::Version> commit() override {
     engine_.turns_.yield();
     TRY(wait_for_others(keys_));

@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "base/result.h"
 #include "kv/engine.h"
+#include "meta/recent_directories.h"
 #include "model/inode.h"
 #include "model/records.h"
 
@@ -67,6 +68,7 @@ class Volume {
   Clock& clock() { return clock_; }
   Random& random() { return random_; }
   SlotPool& slots() { return *slots_; }
+  RecentDirectories& recent_directories() { return recent_directories_; }
   /// Never handed out before, on any node. Takes a range from the engine now and then.
   Result<InodeId> new_inode_id();
   Result<PageId> new_page_id();
@@ -94,6 +96,7 @@ class Volume {
   uint64_t name_hash_mask_ = ~uint64_t{0};
   uint64_t first_publish_ = 0;
   std::unique_ptr<SlotPool> slots_;
+  RecentDirectories recent_directories_{clock_};
   std::unique_ptr<IdAllocator> ids_;
 };
 

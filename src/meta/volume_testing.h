@@ -170,7 +170,15 @@ class VolumeTest : public ::testing::TestWithParam<EngineKind> {
   Inode make_directory(std::string_view name, InodeId parent = kRootInode) {
     return value_of(make(volume(), {}, parent, name, {.type = FileType::kDirectory, .mode = 0755}));
   }
-  Inode inode(InodeId id) { return value_of(get_inode(volume(), id)); }
+  /// What is known of a directory without a look at the engine agrees with that.
+  Inode inode(InodeId id) {
+    const std::optional<Inode> recent = recent_directory(volume(), id);
+    Inode now = value_of(get_inode(volume(), id));
+    if (recent) {
+      EXPECT_EQ(recent->encode(), now.encode());
+    }
+    return now;
+  }
   std::string lookup_outcome(std::string_view name, InodeId parent = kRootInode) {
     return outcome(lookup(volume(), parent, name));
   }

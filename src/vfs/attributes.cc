@@ -68,7 +68,10 @@ bool has_changes(const FileRef& file) {
 Result<Attributes> Filesystem::get_attributes(KernelNode node, const Caller& caller) {
   const uint64_t begun = core_->publications;
   if (core_->shared) core_->stale_opens.asks_attributes(caller, node.inode());
-  auto inode = meta::get_inode(core_->volume, node.inode());
+  // After each change of a directory the kernel asks for its attributes anew. It shall not keep those of a moment ago.
+  std::optional<Inode> recent = meta::recent_directory(core_->volume, node.inode());
+  const bool is_recent = recent.has_value();
+  Result<Inode> inode = is_recent ? Result<Inode>(std::move(*recent)) : meta::get_inode(core_->volume, node.inode());
   if (!inode && inode.error().code == Code::kNotFound) {
     // Another node removed it, and here it is open, or was told of a moment ago.
     if (auto shown = core_->attributes_shown(node)) return *shown;
@@ -81,9 +84,9 @@ Result<Attributes> Filesystem::get_attributes(KernelNode node, const Caller& cal
   if (!inode) return Failure(inode.error());
   if (core_->shared) see(*core_, *inode);
   Attributes attributes = core_->attributes_of(*inode, begun, node);
-  if (core_->is_former(node) || (core_->shared && core_->stale_opens.is_in_doubt(node.inode())))
+  if (is_recent || core_->is_former(node) || (core_->shared && core_->stale_opens.is_in_doubt(node.inode())))
     attributes.fleeting = true;
-  if (core_->shared && node.inode() == kRootInode) core_->root_shown.set(attributes);
+  if (core_->shared && node.inode() == kRootInode && !is_recent) core_->root_shown.set(attributes);
   core_->told(node, *inode, attributes);
   return attributes;
 }

@@ -31,6 +31,7 @@ class PausingTransaction final : public kv::Transaction {
   Status fence(std::string_view key) override { return inner_->fence(key); }
   void put(std::string_view key, std::string_view bytes) override { inner_->put(key, bytes); }
   void erase(std::string_view key) override { inner_->erase(key); }
+  const kv::WriteSet& writes() const override { return inner_->writes(); }
   Result<kv::Version> commit() override { return inner_->commit(); }
 
  private:

@@ -37,6 +37,7 @@ class FaultyTransaction final : public Transaction {
     writes_.erase(key);
     inner_->erase(key);
   }
+  const WriteSet& writes() const override { return writes_; }
 
   Result<Version> commit() override {
     Result<Version> result = commit_with_fault();

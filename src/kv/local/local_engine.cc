@@ -43,6 +43,7 @@ class LocalTransaction final : public Transaction {
 
   void put(std::string_view key, std::string_view bytes) override { writes_.put(key, bytes); }
   void erase(std::string_view key) override { writes_.erase(key); }
+  const WriteSet& writes() const override { return writes_; }
 
   Result<Version> commit() override {
     CHECK(!ended_);

@@ -107,7 +107,7 @@ PostgresStatement PostgresSchema::get_many(const std::vector<std::string_view>& 
 
 // In one statement, so that all rows are of one moment.
 PostgresStatement PostgresSchema::get_linked(const std::vector<std::string_view>& keys,
-                                             const std::vector<ReadBatch::Link>& links) const {
+                                             const ReadBatch& batch) const {
   PostgresStatement statement(in_schema(
       "WITH named AS MATERIALIZED (SELECT key, bytes, version FROM @.kv WHERE key = ANY ($1))"
       " SELECT key, bytes, version FROM named"
@@ -118,8 +118,10 @@ PostgresStatement PostgresSchema::get_linked(const std::vector<std::string_view>
       " JOIN @.kv t ON t.key = link.prefix || substr(named.bytes, link.place::int, link.length::int)"));
   std::vector<std::string_view> from, prefixes;
   std::vector<int64_t> places, lengths;
-  for (const ReadBatch::Link& link : links) {
-    from.push_back(keys[link.from]);
+  for (const ReadBatch::Link& link : batch.links) {
+    const std::string_view key = batch.keys[link.from];
+    if (area_of(key) != Area::kLasting) continue;
+    from.push_back(key);
     places.push_back(static_cast<int64_t>(link.offset) + 1);
     lengths.push_back(static_cast<int64_t>(link.length));
     prefixes.push_back(link.prefix);

@@ -44,9 +44,8 @@ class PostgresSchema {
   /// Columns of reads: key, bytes, version. Requires: the keys are of one area.
   PostgresStatement get(std::string_view key) const;
   PostgresStatement get_many(const std::vector<std::string_view>& keys) const;
-  /// Rows of `keys` and those they lead to. Requires: all are of Area::kLasting.
-  PostgresStatement get_linked(const std::vector<std::string_view>& keys,
-                               const std::vector<ReadBatch::Link>& links) const;
+  /// Rows of `keys`, which are those of the batch in Area::kLasting, and the rows there that they lead to.
+  PostgresStatement get_linked(const std::vector<std::string_view>& keys, const ReadBatch& batch) const;
   PostgresStatement scan(const Part& part, size_t limit, bool reverse) const;
   PostgresStatement fence(std::string_view key) const;
   /// Parameters: as the function's, in order.

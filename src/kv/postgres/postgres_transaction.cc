@@ -75,11 +75,15 @@ class Reading {
   void add_keys(const PostgresSchema& schema) {
     std::vector<std::string_view> of_area[2];
     for (const Bytes& key : batch_.keys) of_area[static_cast<size_t>(schema.area_of(key))].push_back(key);
-    if (!batch_.links.empty() && of_area[1].empty()) {
-      statements_.push_back(schema.get_linked(of_area[0], batch_.links));
-    } else {
-      for (const auto& keys : of_area)
-        if (!keys.empty()) statements_.push_back(keys.size() == 1 ? schema.get(keys[0]) : schema.get_many(keys));
+    // Linked rows come last, of a state at least as new as all keys'.
+    for (const Area area : {Area::kBrief, Area::kLasting}) {
+      const auto& keys = of_area[static_cast<size_t>(area)];
+      if (keys.empty()) continue;
+      if (!batch_.links.empty() && area == Area::kLasting) {
+        statements_.push_back(schema.get_linked(keys, batch_));
+      } else {
+        statements_.push_back(keys.size() == 1 ? schema.get(keys[0]) : schema.get_many(keys));
+      }
     }
     key_statements_ = statements_.size();
   }
@@ -127,11 +131,10 @@ Result<ReadAnswer> PostgresTransaction::read(const ReadBatch& batch) {
 
 Status PostgresTransaction::complete_links(const ReadBatch& batch, ReadAnswer& answer) {
   const auto is_brief = [&](std::string_view key) { return schema_.area_of(key) == Area::kBrief; };
-  const bool keys_came_alone = std::any_of(batch.keys.begin(), batch.keys.end(), is_brief);
   for (size_t i = 0; i < batch.links.size(); ++i) {
     const auto key = linked_key(batch.links[i], answer.values[batch.links[i].from]);
     if (!key) continue;
-    if (!answer.linked[i] && (keys_came_alone || is_brief(*key))) {
+    if (!answer.linked[i] && (is_brief(batch.keys[batch.links[i].from]) || is_brief(*key))) {
       ASSIGN_OR_RETURN(answer.linked[i], get(*key));
     } else {
       reads_.saw(*key, answer.linked[i] ? answer.linked[i]->version : 0, 0);

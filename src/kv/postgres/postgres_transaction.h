@@ -26,6 +26,7 @@ class PostgresTransaction final : public Transaction {
   Status fence(std::string_view key) override;
   void put(std::string_view key, std::string_view bytes) override { writes_.put(key, bytes); }
   void erase(std::string_view key) override { writes_.erase(key); }
+  const WriteSet& writes() const override { return writes_; }
   Result<Version> commit() override;
 
  private:
