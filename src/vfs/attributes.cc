@@ -74,7 +74,7 @@ Result<Attributes> Filesystem::get_attributes(KernelNode node, const Caller& cal
   Result<Inode> inode = is_recent ? Result<Inode>(std::move(*recent)) : meta::get_inode(core_->volume, node.inode());
   if (!inode && inode.error().code == Code::kNotFound) {
     // Another node removed it, and here it is open, or was told of a moment ago.
-    if (auto shown = core_->attributes_shown(node)) return *shown;
+    if (auto shown = core_->attributes_shown(node, caller)) return *shown;
     // The kernel looks the name up again, and does so once for a call.
     if (core_->shared) core_->stale_opens.told_of_attributes(caller, node);
   }
@@ -129,7 +129,7 @@ Result<Attributes> Filesystem::set_attributes(const Caller& caller, KernelNode n
                                         : Result<Attributes>(Failure(inode.error()));
   if (!attributes && attributes.error().code == Code::kNotFound && file) {
     // Another node removed it, and here it goes on.
-    if (auto shown = core_->attributes_shown(node)) attributes = *shown;
+    if (auto shown = core_->attributes_shown(node, caller)) attributes = *shown;
   }
   const bool in_doubt = core_->shared && core_->stale_opens.is_in_doubt(node.inode());
   if (attributes) attributes->fleeting = attributes->fleeting || in_doubt || core_->is_former(node);

@@ -209,7 +209,7 @@ Attributes Core::attributes_of(const Inode& inode, uint64_t begun, KernelNode no
   return is_old || publications == begun ? attributes : attributes_again(attributes);
 }
 
-std::optional<Attributes> Core::attributes_shown(KernelNode node) {
+std::optional<Attributes> Core::attributes_shown(KernelNode node, const Caller& caller) {
   if (!shared) return std::nullopt;
   std::optional<Attributes> attributes;
   if (FileRef file = files.find(node)) {
@@ -222,6 +222,10 @@ std::optional<Attributes> Core::attributes_shown(KernelNode node) {
     if (attributes) attributes->link_count = 0;
   }
   if (!attributes) attributes = told_attributes.of(node);
+  // A second look-up of one call was of a moment in that call, whatever became of the file since.
+  if (!attributes)
+    if (const auto looked_up = stale_opens.goes_on_with(caller, node.inode()))
+      attributes = published_attributes(*looked_up);
   if (attributes) attributes->fleeting = true;
   return attributes;
 }

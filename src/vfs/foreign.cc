@@ -36,6 +36,7 @@ bool shall_catch_up(File& file) REQUIRES(file.mutex) {
 void unload(File& file) REQUIRES(file.mutex) {
   file.draft.reset();
   file.version.reset();
+  file.loaded.reset();
   file.generation = 0;
 }
 

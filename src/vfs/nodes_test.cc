@@ -377,6 +377,40 @@ TEST_F(NodesTest, a_file_that_is_replaced_between_look_up_and_open_is_opened_as_
   }
 }
 
+/// open() failed with ESTALE on a node where requests took long: after it had looked the name up again, another program
+/// there closed the file, and found out that it was removed, before the kernel asked whether it may be opened.
+TEST_F(NodesTest, a_file_that_is_removed_between_the_second_look_up_and_the_open_is_opened_as_it_was_looked_up) {
+  put(a_, "file", "first");
+  b_.expire();
+  const KernelNode known = TestVolume::must(b_.look("file"));
+  put(a_, "temporary", "the second");
+  a_.rename("temporary", "file");
+  Filesystem& fs = b_.volume.fs();
+  EXPECT_FAILS(Code::kStale, fs.open(b_.volume.caller(), known, O_RDONLY));
+  const KernelNode again = TestVolume::must(b_.look("file"));
+  a_.unlink("file");
+  fs.core().told_attributes.gone(again);
+  EXPECT_EQ(TestVolume::must(fs.get_attributes(again, b_.volume.caller())).size, 10u);
+  const auto opened = fs.open(b_.volume.caller(), again, O_RDONLY);
+  ASSERT_TRUE(opened) << opened.error().what;
+  EXPECT_EQ(TestVolume::must(b_.volume.read(opened->handle, 0, 100)), "the second");
+  b_.volume.release(opened->handle);
+  // In another call it is gone.
+  EXPECT_FAILS(Code::kNotFound, fs.get_attributes(again, b_.volume.caller()));
+}
+
+/// A program read the new content only up to the size of the old one, while another open() of the file was under way.
+TEST_F(NodesTest, what_another_node_published_is_shown_with_its_size_while_an_open_is_under_way) {
+  put(b_, "file", "short");
+  Core& core = b_.volume.fs().core();
+  FileRef under_way = core.files.acquire(b_.volume.node("file").inode());
+  TestVolume::must(core.version_of(*under_way));
+  put(a_, "file", "longer content");
+  b_.expire();
+  EXPECT_EQ(b_.stat_size("file"), 14u);
+  core.let_go(std::move(under_way));
+}
+
 TEST_F(NodesTest, rename_of_a_file_that_is_open_for_writing_shows_all_that_was_written) {
   for (const size_t size : kSizes) {
     SCOPED_TRACE(size);

@@ -120,11 +120,13 @@ void StaleOpens::looks_up(const Caller& caller, InodeId parent, std::string_view
   auto found = told_.find(caller.pid);
   if (found == told_.end()) return;
   Told& told = found->second;
-  if (told.request == 0 && told.looks_up && !told.absent && !told.has_asked) return;
+  // A file is the end of a path: what is looked up by another name then is of a later call.
+  const bool was_found = told.inode && told.inode->type == FileType::kFile && !is(told.place, parent, name);
+  if (told.request == 0 && told.looks_up && !told.absent && !told.has_asked && !was_found) return;
   const int64_t since_ns = clock_.monotonic_ns() - std::max(told.at_ns, told.looked_up_ns);
   const bool another = told.absent && !is(*told.absent, parent, name);
   // Before it looks once more to create the name, it waits for all others who create something in that directory.
-  if (told.request != 0 || another || told.has_asked || since_ns >= kRememberedNs) {
+  if (told.request != 0 || another || was_found || told.has_asked || since_ns >= kRememberedNs) {
     told_.erase(found);
     return;
   }
@@ -152,6 +154,16 @@ bool StaleOpens::looked_up(const Caller& caller, InodeId parent, std::string_vie
   if (!inode) told.absent = told.place;
   if (inode && told.in_doubt && inode->type != FileType::kDirectory) doubt(inode->id);
   return true;
+}
+
+std::optional<Inode> StaleOpens::goes_on_with(const Caller& caller, InodeId inode) {
+  if (!any_) return std::nullopt;
+  MutexLock lock(mutex_);
+  const auto found = told_.find(caller.pid);
+  if (found == told_.end() || found->second.request != 0) return std::nullopt;
+  const Told& told = found->second;
+  if (!told.inode || told.inode->id != inode) return std::nullopt;
+  return clock_.monotonic_ns() - told.looked_up_ns < kRememberedNs ? told.inode : std::nullopt;
 }
 
 StaleOpens::ComesBack StaleOpens::comes_back(const Caller& caller, InodeId inode) {

@@ -45,6 +45,32 @@ TEST_F(StaleOpensTest, the_same_thread_is_told_once_in_ten_seconds) {
   EXPECT_FALSE(stale_.tell(one_, node_));
 }
 
+TEST_F(StaleOpensTest, who_looked_a_name_up_goes_on_with_what_was_there_then_until_the_call_is_over) {
+  const auto goes_on_with = [&](const Caller& caller, uint64_t id) {
+    const auto inode = stale_.goes_on_with(caller, InodeId{id});
+    return inode ? static_cast<int64_t>(inode->size) : -1;
+  };
+  EXPECT_EQ(goes_on_with(one_, 8), -1);
+  EXPECT_TRUE(stale_.tell(one_, node_));
+  EXPECT_EQ(goes_on_with(one_, 8), -1);
+  look_up(one_, 8, 80);
+  EXPECT_EQ(goes_on_with(one_, 8), 80);
+  EXPECT_EQ(goes_on_with(one_, 7), -1);
+  EXPECT_EQ(goes_on_with(two_, 8), -1);
+  EXPECT_TRUE(comes_back(one_, 8));
+  EXPECT_EQ(goes_on_with(one_, 8), -1);
+  // Another name is of another call.
+  EXPECT_TRUE(stale_.tell(one_, node_));
+  look_up(one_, 8, 80);
+  Inode other;
+  other.id = InodeId{9};
+  other.type = FileType::kFile;
+  stale_.looks_up(one_, kDirectory, "another name");
+  stale_.looked_up(one_, kDirectory, "another name", other);
+  EXPECT_EQ(goes_on_with(one_, 9), -1);
+  EXPECT_FALSE(comes_back(one_, 8));
+}
+
 TEST_F(StaleOpensTest, who_looked_a_name_up_comes_back_with_what_it_stands_for_and_nothing_else) {
   EXPECT_FALSE(comes_back(one_, 7));
   EXPECT_TRUE(stale_.tell(one_, node_));
