@@ -44,7 +44,7 @@ class Transaction {
   /// Requires: sizes within limits.h (checked at commit: TooLarge).
   virtual void put(std::string_view key, std::string_view bytes) = 0;
   virtual void erase(std::string_view key) = 0;
-  /// The puts and erases so far. Valid until this transaction is destroyed, and as they are until its next put or erase.
+  /// The puts and erases so far. Valid until this transaction is destroyed, complete until its next put or erase.
   virtual const WriteSet& writes() const = 0;
 
   /// The version that all keys put by this transaction now have. Conflict: nothing was written, start over.

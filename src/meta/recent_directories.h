@@ -46,8 +46,8 @@ class RecentDirectories {
 
  private:
   struct Entry {
-    int changes = 0;         // of which the outcome is not known yet
-    Ticket reading = 0;      // 0: none that may be learned
+    int changes = 0;     // of which the outcome is not known yet
+    Ticket reading = 0;  // 0: none that may be learned
     bool is_known = false;
     int64_t begun_ns = 0;    // the reading of what is known
     int64_t reading_ns = 0;  // the one under way

@@ -42,7 +42,7 @@ class StaleOpens {
   /// it up once more. True: because it was told, so the kernel shall not go by the answer in a later call, which would
   /// come back by it.
   bool looked_up(const Caller& caller, InodeId parent, std::string_view name, const std::optional<Inode>& inode);
-  /// What the caller, told a moment ago, has looked up since, as it was then: it goes on with that, gone or not. Nothing:
+  /// What the caller, told a moment ago, has looked up since, as it was then: it goes on with that, gone or not. None:
   /// that was another inode, or another call.
   std::optional<Inode> goes_on_with(const Caller& caller, InodeId inode);
   struct ComesBack {

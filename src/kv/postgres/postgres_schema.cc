@@ -106,8 +106,7 @@ PostgresStatement PostgresSchema::get_many(const std::vector<std::string_view>& 
 }
 
 // In one statement, so that all rows are of one moment.
-PostgresStatement PostgresSchema::get_linked(const std::vector<std::string_view>& keys,
-                                             const ReadBatch& batch) const {
+PostgresStatement PostgresSchema::get_linked(const std::vector<std::string_view>& keys, const ReadBatch& batch) const {
   PostgresStatement statement(in_schema(
       "WITH named AS MATERIALIZED (SELECT key, bytes, version FROM @.kv WHERE key = ANY ($1))"
       " SELECT key, bytes, version FROM named"
