@@ -1,26 +1,23 @@
 #include "bench/metadata/counting_engine.h"
 
+#include "kv/wrapped_engine.h"
+
 namespace weir::bench {
 namespace {
 
-class CountingTransaction final : public kv::Transaction {
+class CountingTransaction final : public kv::WrappedTransaction {
  public:
   CountingTransaction(CountingEngine& engine, std::unique_ptr<kv::Transaction> inner)
-      : engine_(engine), inner_(std::move(inner)) {}
+      : WrappedTransaction(std::move(inner)), engine_(engine) {}
 
   Result<kv::ReadAnswer> read(const kv::ReadBatch& batch) override {
     ++engine_.reads;
     return inner_->read(batch);
   }
-  std::optional<kv::ReadAnswer> recall(const kv::ReadBatch& batch) override { return inner_->recall(batch); }
-  void expect(std::string_view key, kv::Version version) override { inner_->expect(key, version); }
   Status fence(std::string_view key) override {
     ++engine_.reads;
     return inner_->fence(key);
   }
-  void put(std::string_view key, std::string_view bytes) override { inner_->put(key, bytes); }
-  void erase(std::string_view key) override { inner_->erase(key); }
-  const kv::WriteSet& writes() const override { return inner_->writes(); }
   Result<kv::Version> commit() override {
     auto version = inner_->commit();
     ++(version ? engine_.commits : engine_.conflicts);
@@ -29,7 +26,6 @@ class CountingTransaction final : public kv::Transaction {
 
  private:
   CountingEngine& engine_;
-  const std::unique_ptr<kv::Transaction> inner_;
 };
 
 }  // namespace

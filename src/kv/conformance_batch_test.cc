@@ -42,6 +42,26 @@ TEST_P(EngineConformance, a_batch_reads_keys_the_rows_they_lead_to_and_ranges) {
   EXPECT_EQ(answer->scans[1][0].key, "range/2");
 }
 
+TEST_P(EngineConformance, one_key_of_several_leads_to_a_row_wherever_they_lie) {
+  put("first", "..abc");
+  put("second", "..xyz");
+  put("row-abc", "1");
+  put("row-xyz", "2");
+  put("even-abc", "3");
+  for (const size_t from : {0, 1}) {
+    SCOPED_TRACE(from);
+    ReadBatch batch;
+    batch.keys = {"first", "second"};
+    batch.links = {{from, 2, 3, "row-"}, {0, 2, 3, "even-"}};
+    auto answer = engine().begin()->read(batch);
+    ASSERT_TRUE(answer) << answer.error().what;
+    EXPECT_EQ(shown(answer->values[0]), "..abc");
+    EXPECT_EQ(shown(answer->values[1]), "..xyz");
+    EXPECT_EQ(shown(answer->linked[0]), from == 0 ? "1" : "2");
+    EXPECT_EQ(shown(answer->linked[1]), "3");
+  }
+}
+
 TEST_P(EngineConformance, an_empty_batch_reads_nothing) {
   auto answer = engine().begin()->read({});
   ASSERT_TRUE(answer) << answer.error().what;

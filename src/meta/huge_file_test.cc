@@ -3,6 +3,7 @@
 
 #include "base/limits.h"
 #include "kv/memory/memory_engine.h"
+#include "kv/wrapped_engine.h"
 #include "meta/content_testing.h"
 
 namespace weir::meta {
@@ -20,15 +21,10 @@ class MeasuringEngine : public kv::Engine {
   size_t take_commits() { return std::exchange(commits_, 0); }
 
  private:
-  class Measured : public kv::Transaction {
+  class Measured : public kv::WrappedTransaction {
    public:
     Measured(MeasuringEngine& engine, std::unique_ptr<kv::Transaction> inner)
-        : engine_(engine), inner_(std::move(inner)) {}
-    Result<kv::ReadAnswer> read(const kv::ReadBatch& batch) override { return inner_->read(batch); }
-    std::optional<kv::ReadAnswer> recall(const kv::ReadBatch& batch) override { return inner_->recall(batch); }
-    void expect(std::string_view key, kv::Version version) override { inner_->expect(key, version); }
-    Status fence(std::string_view key) override { return inner_->fence(key); }
-    const kv::WriteSet& writes() const override { return inner_->writes(); }
+        : WrappedTransaction(std::move(inner)), engine_(engine) {}
     void put(std::string_view key, std::string_view bytes) override {
       bytes_ += key.size() + bytes.size();
       inner_->put(key, bytes);
@@ -45,7 +41,6 @@ class MeasuringEngine : public kv::Engine {
 
    private:
     MeasuringEngine& engine_;
-    std::unique_ptr<kv::Transaction> inner_;
     size_t bytes_ = 0;
   };
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/limits.h"
+#include "kv/wrapped_engine.h"
 #include "meta/attributes.h"
 #include "meta/keys.h"
 #include "meta/volume_testing.h"
@@ -166,6 +167,40 @@ TEST_F(RecentDirectoryTest, what_another_node_does_is_seen_when_it_is_read_again
   EXPECT_EQ(recent_size(), 1000u);
   EXPECT_EQ(value_of(get_inode(test_.volume(), kRootInode)).size, 2u);
   EXPECT_EQ(recent_size(), 2u);
+}
+
+/// Passed off as one that other nodes use too.
+class SharedEngine final : public kv::WrappedEngine {
+ public:
+  using WrappedEngine::WrappedEngine;
+  kv::Capabilities capabilities() const override { return {.shared = true}; }
+};
+
+TEST(RecentDirectoriesWithFaults, they_agree_with_what_is_there_after_conflicts_and_lost_replies) {
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    SCOPED_TRACE(seed);
+    TestVolume test(EngineKind::kFaulty, seed);
+    SharedEngine engine(test.engine());
+    SystemRandom random;
+    const auto volume = value_of(Volume::open(engine, NodeId{2}, test.clock(), random));
+    int known = 0;
+    for (int i = 0; i < 100; ++i) {
+      const std::string name = std::to_string(i / 2);
+      if (i % 2 == 0) {
+        value_of(make(*volume, {}, kRootInode, name, {}));
+      } else {
+        value_of(unlink(*volume, {}, kRootInode, name, nothing_open));
+      }
+      const auto recent = recent_directory(*volume, kRootInode);
+      const Inode now = value_of(get_inode(*volume, kRootInode));
+      EXPECT_EQ(now.size, static_cast<uint64_t>(1 - i % 2));
+      if (!recent) continue;
+      EXPECT_EQ(recent->encode(), now.encode());
+      ++known;
+    }
+    EXPECT_GT(known, 10);
+    EXPECT_LT(known, 100);
+  }
 }
 
 }  // namespace

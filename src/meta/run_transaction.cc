@@ -68,12 +68,12 @@ class Mutation {
         return Failure(std::move(last_));
       }
       ASSIGN_OR_RETURN(auto reply, look_again());
-      if (reply) return happened(std::move(reply));
+      if (reply) return reply;
     }
     return error(Code::kUnavailable, "gave up after {} attempts: {}", backoff.attempts(), last_.what);
   }
 
-  /// As it turned out.
+  /// It happened, and what it changed here is not known to this attempt.
   std::optional<Bytes> happened(std::optional<Bytes> reply) {
     volume_.recent_directories().forget_all();
     return reply;
@@ -123,6 +123,7 @@ class Mutation {
     if (!value || value->version == slot_->version) return std::nullopt;
     ASSIGN_OR_RETURN(SlotRow row, SlotRow::decode(value->bytes));
     slot_->version = value->version;
+    volume_.recent_directories().forget_all();
     if (row.aborted || row.request == 0) return std::nullopt;
     if (row.request == request_) return row.reply;
     volume_.slots().remember(row.request, std::move(row.reply));

@@ -69,7 +69,8 @@ Result<Attributes> Filesystem::get_attributes(KernelNode node, const Caller& cal
   const uint64_t begun = core_->publications;
   if (core_->shared) core_->stale_opens.asks_attributes(caller, node.inode());
   // After each change of a directory the kernel asks for its attributes anew. It shall not keep those of a moment ago.
-  std::optional<Inode> recent = meta::recent_directory(core_->volume, node.inode());
+  std::optional<Inode> recent =
+      core_->shared ? meta::recent_directory(core_->volume, node.inode()) : std::optional<Inode>();
   const bool is_recent = recent.has_value();
   Result<Inode> inode = is_recent ? Result<Inode>(std::move(*recent)) : meta::get_inode(core_->volume, node.inode());
   if (!inode && inode.error().code == Code::kNotFound) {
@@ -129,7 +130,7 @@ Result<Attributes> Filesystem::set_attributes(const Caller& caller, KernelNode n
                                         : Result<Attributes>(Failure(inode.error()));
   if (!attributes && attributes.error().code == Code::kNotFound && file) {
     // Another node removed it, and here it goes on.
-    if (auto shown = core_->attributes_shown(node, caller)) attributes = *shown;
+    if (auto shown = core_->attributes_shown(node)) attributes = *shown;
   }
   const bool in_doubt = core_->shared && core_->stale_opens.is_in_doubt(node.inode());
   if (attributes) attributes->fleeting = attributes->fleeting || in_doubt || core_->is_former(node);

@@ -209,7 +209,7 @@ Attributes Core::attributes_of(const Inode& inode, uint64_t begun, KernelNode no
   return is_old || publications == begun ? attributes : attributes_again(attributes);
 }
 
-std::optional<Attributes> Core::attributes_shown(KernelNode node, const Caller& caller) {
+std::optional<Attributes> Core::attributes_shown(KernelNode node) {
   if (!shared) return std::nullopt;
   std::optional<Attributes> attributes;
   if (FileRef file = files.find(node)) {
@@ -222,11 +222,17 @@ std::optional<Attributes> Core::attributes_shown(KernelNode node, const Caller& 
     if (attributes) attributes->link_count = 0;
   }
   if (!attributes) attributes = told_attributes.of(node);
-  // A second look-up of one call was of a moment in that call, whatever became of the file since.
-  if (!attributes)
-    if (const auto looked_up = stale_opens.goes_on_with(caller, node.inode()))
-      attributes = published_attributes(*looked_up);
   if (attributes) attributes->fleeting = true;
+  return attributes;
+}
+
+std::optional<Attributes> Core::attributes_shown(KernelNode node, const Caller& caller) {
+  if (auto shown = attributes_shown(node)) return shown;
+  // A second look-up of one call was of a moment in that call, whatever became of the file since.
+  const auto looked_up = shared ? stale_opens.goes_on_with(caller, node.inode()) : std::nullopt;
+  if (!looked_up) return std::nullopt;
+  Attributes attributes = published_attributes(*looked_up);
+  attributes.fleeting = true;
   return attributes;
 }
 

@@ -65,8 +65,9 @@ class Core {
   /// The kernel is told these attributes of what was read as `inode`, and may go by them for their lifetime.
   void told(KernelNode node, const Inode& inode, const Attributes& attributes);
   /// Of an inode that another node removed: what the node id's open file shows, or, not open, what the kernel was told
-  /// of it and may still go by, or what the caller has looked up for the same call. Nothing otherwise. The kernel shall
-  /// not keep them.
+  /// of it and may still go by. Nothing otherwise. The kernel shall not keep them.
+  std::optional<Attributes> attributes_shown(KernelNode node);
+  /// The same for who asks for nothing but them: or what it has looked up for this call.
   std::optional<Attributes> attributes_shown(KernelNode node, const Caller& caller);
   /// Where a draft that begins now keeps its bytes.
   Draft::Place draft_place(InodeId inode) { return {cache, *memory, inode, volume.membership().fencings}; }

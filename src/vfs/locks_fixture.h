@@ -15,6 +15,7 @@
 #include "base/random.h"
 #include "base/shared_memory.h"
 #include "cluster/memory/memory_network.h"
+#include "kv/wrapped_engine.h"
 #include "meta/volume_testing.h"
 #include "vfs/lock_table.h"
 #include "vfs/shared_locks.h"
@@ -29,26 +30,13 @@ inline Lock posix(LockType type, uint64_t owner, uint64_t first, uint64_t last) 
 }
 inline Lock flock_of(LockType type, uint64_t owner) { return {LockKind::kFlock, type, owner, 0, kToEnd, 1}; }
 
-/// One engine that several nodes have open.
-class EngineInCommon final : public kv::Engine {
- public:
-  explicit EngineInCommon(kv::Engine& engine) : engine_(engine) {}
-  std::unique_ptr<kv::Transaction> begin() override { return engine_.begin(); }
-  Status barrier() override { return engine_.barrier(); }
-  kv::Capabilities capabilities() const override { return engine_.capabilities(); }
-  std::string name() const override { return engine_.name(); }
-
- private:
-  kv::Engine& engine_;
-};
-
 /// Nodes 1, 2, … of one volume, each with locks of its own. Every node's commits meet faults at these rates.
 class LockNodes {
  public:
   LockNodes(meta::EngineKind kind, uint32_t count, kv::FaultRates rates = {}) : volume_(kind), nodes_(count) {
     for (uint32_t number = 1; number <= count; ++number) {
       Node& node = nodes_[number - 1];
-      node.engine = std::make_unique<kv::FaultyEngine>(std::make_unique<EngineInCommon>(volume_.engine()), number);
+      node.engine = std::make_unique<kv::FaultyEngine>(std::make_unique<kv::WrappedEngine>(volume_.engine()), number);
       node.messenger = network_.join(NodeId{number});
       start(NodeId{number});
       node.engine->set_rates(rates);

@@ -5,6 +5,7 @@
 #include <memory>
 #include <utility>
 
+#include "kv/wrapped_engine.h"
 #include "vfs/nodes_fixture.h"
 
 namespace weir::vfs {
@@ -18,39 +19,28 @@ struct Pause {
   }
 };
 
-class PausingTransaction final : public kv::Transaction {
+class PausingTransaction final : public kv::WrappedTransaction {
  public:
-  PausingTransaction(std::unique_ptr<kv::Transaction> inner, Pause& pause) : inner_(std::move(inner)), pause_(pause) {}
+  PausingTransaction(std::unique_ptr<kv::Transaction> inner, Pause& pause)
+      : WrappedTransaction(std::move(inner)), pause_(pause) {}
   Result<kv::ReadAnswer> read(const kv::ReadBatch& batch) override {
     auto answer = inner_->read(batch);
     pause_.pass();
     return answer;
   }
-  std::optional<kv::ReadAnswer> recall(const kv::ReadBatch& batch) override { return inner_->recall(batch); }
-  void expect(std::string_view key, kv::Version version) override { inner_->expect(key, version); }
-  Status fence(std::string_view key) override { return inner_->fence(key); }
-  void put(std::string_view key, std::string_view bytes) override { inner_->put(key, bytes); }
-  void erase(std::string_view key) override { inner_->erase(key); }
-  const kv::WriteSet& writes() const override { return inner_->writes(); }
-  Result<kv::Version> commit() override { return inner_->commit(); }
 
  private:
-  std::unique_ptr<kv::Transaction> inner_;
   Pause& pause_;
 };
 
-class PausingEngine final : public kv::Engine {
+class PausingEngine final : public kv::WrappedEngine {
  public:
-  PausingEngine(kv::Engine& inner, Pause& pause) : inner_(inner), pause_(pause) {}
+  PausingEngine(kv::Engine& inner, Pause& pause) : WrappedEngine(inner), pause_(pause) {}
   std::unique_ptr<kv::Transaction> begin() override {
     return std::make_unique<PausingTransaction>(inner_.begin(), pause_);
   }
-  Status barrier() override { return inner_.barrier(); }
-  kv::Capabilities capabilities() const override { return inner_.capabilities(); }
-  std::string name() const override { return inner_.name(); }
 
  private:
-  kv::Engine& inner_;
   Pause& pause_;
 };
 
